@@ -1,0 +1,51 @@
+# Saliscope. `make run` starts everything on this machine; `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+
+# pytest's arguments, as in `make test PYTEST_ARGS="tests/web -k cancel"`.
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: run
+run: $(VENV)/.runtime ## Start Saliscope (PORT=8000); Ctrl-C stops it
+	@sh tools/compile-messages.sh $(BIN)/pybabel
+	@exec $(BIN)/python -m workers serve
+
+.PHONY: test
+test: $(VENV)/.development ## Run the tests on SQLite and the built-in broker
+	@sh tools/compile-messages.sh $(BIN)/pybabel
+	@sh tools/install-browser.sh
+	@exec env -u DATABASE_URL -u REDIS_URL SALISCOPE_ENV_FILE= $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-lab
+test-lab: $(VENV)/.development ## Run web and system tests on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)
+	@sh tools/compile-messages.sh $(BIN)/pybabel
+	@sh tools/install-browser.sh
+	@exec env SALISCOPE_ENV_FILE= sh tools/test-lab.sh $(BIN)/python $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.development ## Check style, types and the house rules on imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy saliency_core
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: clean
+clean: ## Remove the virtual environment, compiled translations and caches (var/ is kept)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis locale/*/LC_MESSAGES/*.mo
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# Stamps hold the requirements they stand for: they are compared by content, as times change with every checkout.
+$(VENV)/.runtime: FORCE
+	@sh tools/install.sh $(VENV) runtime requirements.txt
+
+$(VENV)/.development: FORCE
+	@sh tools/install.sh $(VENV) development requirements.txt requirements-dev.txt
+
+.PHONY: FORCE
+FORCE:

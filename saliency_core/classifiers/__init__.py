@@ -1,0 +1,1 @@
+"""What is explained: architectures by name, safe loading of weights, layers, preprocessing."""

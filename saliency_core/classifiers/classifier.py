@@ -1,0 +1,121 @@
+"""A network together with everything needed to explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from saliency_core.classifiers.layers import ExplainableLayer, inspect_model
+from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.classifiers.state import evaluation_mode
+from saliency_core.errors import LayerError, ParameterError, suggestion
+from saliency_core.lazy import torch
+from saliency_core.scoring.precision import numeric_precision
+
+ACTIVATIONS: tuple[str, ...] = ("softmax", "sigmoid")
+
+
+class Classifier:
+    """An image classifier: network, preprocessing, class names, output activation, explainable layers.
+
+    load_classifier makes one from an architecture's name; any torch module giving logits [B, C] for images
+    [B, 3, H, W] can be wrapped directly. ``class_ids`` are ImageNet's synset names, or empty.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        *,
+        name: str,
+        title: str = "",
+        library: str = "",
+        architecture: str = "",
+        preprocessing: Preprocessing | None = None,
+        class_names: Sequence[str] = (),
+        class_ids: Sequence[str] = (),
+        activation: str = "softmax",
+        default_layer: str | None = None,
+        weights_sha256: str = "",
+        device: str | torch.device = "cpu",
+    ) -> None:
+        """``class_names`` empty: "class 0", "class 1", … Raises ParameterError, or ArchitectureError from
+        the dry run.
+        """
+        if activation not in ACTIVATIONS:
+            raise ParameterError(
+                f"The activation must be one of {', '.join(ACTIVATIONS)}; got {activation!r}."
+            )
+        self.device = usable_device(device)
+        self.model = model.to(self.device)
+        self.name, self.title = name, title or name
+        self.library, self.architecture = library, architecture or name
+        self.preprocessing = preprocessing or Preprocessing()
+        self.activation, self.weights_sha256 = activation, weights_sha256
+        inspection = inspect_model(model, self.preprocessing.size)
+        self.family = inspection.family
+        self.layers: tuple[ExplainableLayer, ...] = inspection.layers
+        self.default_layer = default_layer or inspection.default_layer
+        self.class_names = list(class_names) or [f"class {number}" for number in range(inspection.classes)]
+        self.class_ids = list(class_ids)
+        if len(self.class_names) != inspection.classes:
+            raise ParameterError(
+                f"{self.title} has {inspection.classes} classes, but {len(self.class_names)} names."
+            )
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Scores [B, C] before the activation of normalised images [B, 3, H, W] on the classifier's device."""
+        return self.model(images)
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """Softmax over the classes, or a sigmoid for each class."""
+        return logits.softmax(-1) if self.activation == "softmax" else logits.sigmoid()
+
+    def predict(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The most probable class int64 [B] and its probability float32 [B]."""
+        classes, probabilities = self.top_classes(images, 1)
+        return classes[:, 0], probabilities[:, 0]
+
+    def top_classes(self, images: torch.Tensor, count: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
+        """The most probable classes int64 [B, count], best first, and their probabilities float32 [B,
+        count].
+        """
+        with torch.inference_mode(), evaluation_mode(self.model), numeric_precision("fp32", self.device):
+            logits = self.logits(images.to(self.device, torch.float32))
+            best = self.probabilities(logits).topk(min(count, logits.shape[1]), dim=1)
+        return best.indices, best.values
+
+    def module(self, layer: str) -> torch.nn.Module:
+        """The module of that name. Raises LayerError with close matches."""
+        modules = dict(self.model.named_modules())
+        if not layer or layer not in modules:
+            closest = suggestion(layer, [name for name in modules if name])
+            raise LayerError(f"{self.title} has no layer {layer!r}.{closest}")
+        return modules[layer]
+
+    def describe(self) -> dict[str, Any]:
+        """Everything but the network itself, JSON-able."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "library": self.library,
+            "architecture": self.architecture,
+            "family": self.family,
+            "activation": self.activation,
+            "preprocessing": self.preprocessing.to_dict(),
+            "class_names": self.class_names,
+            "class_ids": self.class_ids,
+            "weights_sha256": self.weights_sha256,
+            "layers": [layer.to_dict() for layer in self.layers],
+            "default_layer": self.default_layer,
+        }
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """The torch device. Raises ParameterError if it is unknown or not there."""
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise ParameterError(f"Unknown device {device!r}; use cpu, cuda or cuda:0.") from None
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise ParameterError(f"This machine has no device {device!s} that torch can use; use cpu.")
+    return chosen

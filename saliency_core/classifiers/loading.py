@@ -1,0 +1,112 @@
+"""From a name to a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from saliency_core.classifiers.architectures import (
+    Architecture,
+    build,
+    classes_in_weights,
+    find_architecture,
+    usual_preprocessing,
+)
+from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS, BuiltinClassifier
+from saliency_core.classifiers.classifier import Classifier, usable_device
+from saliency_core.classifiers.fetching import Progress, check_digest, locate_or_fetch
+from saliency_core.classifiers.labels import IMAGENET_CLASSES, imagenet_ids, imagenet_names
+from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.classifiers.weights import check_fits, read_state_dict, renamed_by_order, sha256_of
+from saliency_core.errors import WeightsError
+from saliency_core.lazy import torch
+
+
+@dataclass(frozen=True)
+class NamedClassifier:
+    """What a name stands for: an architecture, and the built-in classifier if it is one."""
+
+    architecture: Architecture
+    builtin: BuiltinClassifier | None = None
+
+
+def find_classifier(name: str) -> NamedClassifier:
+    """Resolve a built-in key or an architecture's name (see find_architecture). Raises ArchitectureError."""
+    for builtin in BUILTIN_CLASSIFIERS:
+        if builtin.key == name:
+            return NamedClassifier(Architecture(builtin.library, builtin.architecture), builtin)
+    return NamedClassifier(find_architecture(name))
+
+
+def load_classifier(
+    name: str,
+    weights: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    preprocessing: Preprocessing | None = None,
+    allow_fetch: bool = True,
+    weights_folders: Sequence[str | Path] = (),
+    on_progress: Progress | None = None,
+    class_names: Sequence[str] = (),
+    activation: str = "softmax",
+) -> Classifier:
+    """Load a classifier with its weights, frozen, in evaluation mode.
+
+    ``name`` is a built-in key, "torchvision:NAME", "timm:NAME" or a bare architecture name (torchvision
+    before timm). ``weights`` is a safetensors file or a state dict; without it a built-in classifier's own
+    weights are located or fetched. The number of classes is read from the weights; 1000 classes are taken
+    for ImageNet's unless ``class_names`` says otherwise. Raises ArchitectureError, WeightsError or
+    ParameterError.
+    """
+    found = find_classifier(name)
+    builtin, architecture = found.builtin, found.architecture
+    device = usable_device(device)
+    if weights is None:
+        if builtin is None:
+            raise WeightsError(
+                f"{architecture} needs a weights file: only the built-in classifiers "
+                f"({', '.join(item.key for item in BUILTIN_CLASSIFIERS)}) bring their own."
+            )
+        weights = locate_or_fetch(builtin, weights_folders, allow_fetch, on_progress)
+    path = Path(weights)
+    state_dict = read_state_dict(path)
+    digest = sha256_of(path)
+    if builtin is not None and path.name == builtin.weights_file:
+        check_digest(path.name, digest)
+    model, classes = _trained_model(found, state_dict, path.name)
+    if preprocessing is None:
+        preprocessing = builtin.preprocessing if builtin else usual_preprocessing(architecture)
+    imagenet = not class_names and classes == IMAGENET_CLASSES
+    return Classifier(
+        model,
+        name=builtin.key if builtin else str(architecture),
+        title=builtin.title if builtin else architecture.name,
+        library=architecture.library,
+        architecture=architecture.name,
+        preprocessing=preprocessing,
+        class_names=imagenet_names() if imagenet else class_names,
+        class_ids=imagenet_ids() if imagenet else (),
+        activation=activation,
+        default_layer=builtin.default_layer if builtin else None,
+        weights_sha256=digest,
+        device=device,
+    )
+
+
+def _trained_model(
+    found: NamedClassifier, state_dict: dict[str, torch.Tensor], file_name: str
+) -> tuple[torch.nn.Module, int]:
+    """The network with the weights in it, and its number of classes."""
+    classes = classes_in_weights(found.architecture, state_dict)
+    model = build(found.architecture, classes)
+    if found.builtin and found.builtin.renamed_by_order and state_dict.keys().isdisjoint(model.state_dict()):
+        state_dict = renamed_by_order(model, state_dict)
+    check_fits(model, state_dict, file_name)
+    with torch.inference_mode(False):
+        model.load_state_dict(
+            state_dict, strict=False
+        )  # all that may be missing are the counters of BatchNorm
+        # Channels last: convolutions of the scorer's batches run up to twice as fast; the values stay the
+        # same.
+        model = model.requires_grad_(False).to(memory_format=torch.channels_last)
+    return model, classes or int(getattr(model, "num_classes", IMAGENET_CLASSES))

@@ -1,0 +1,89 @@
+"""From a photograph to the tensor a classifier takes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from saliency_core.errors import ParameterError
+from saliency_core.lazy import torch
+
+Pipeline = Literal["squash", "resize_crop"]
+Triple = tuple[float, float, float]
+
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+HALF: Triple = (0.5, 0.5, 0.5)
+PIPELINES: tuple[str, ...] = ("squash", "resize_crop")
+INTERPOLATIONS: tuple[str, ...] = ("bilinear", "bicubic")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How an image becomes a normalised tensor.
+
+    ``squash`` resizes to size × size without keeping the aspect ratio; ``resize_crop`` resizes the shorter
+    side to size · 256 / 224 and cuts the centre. Both resize with Pillow, which smooths when it shrinks.
+    Mean and standard deviation are those of RGB values in [0, 1].
+    """
+
+    pipeline: Pipeline = "squash"
+    size: int = 224
+    mean: Triple = IMAGENET_MEAN
+    std: Triple = IMAGENET_STD
+    interpolation: str = "bilinear"
+
+    def __post_init__(self) -> None:
+        if self.pipeline not in PIPELINES:
+            raise ParameterError(
+                f"The pipeline must be one of {', '.join(PIPELINES)}; got {self.pipeline!r}."
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise ParameterError(
+                f"The interpolation must be one of {', '.join(INTERPOLATIONS)}; got {self.interpolation!r}."
+            )
+        if not 8 <= self.size <= 2048:
+            raise ParameterError(f"The image size must lie between 8 and 2048 pixels; got {self.size}.")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ParameterError("Mean and standard deviation are three numbers each, the latter above zero.")
+
+    @property
+    def name(self) -> str:
+        """The pipeline's name with its sizes: squash224, resize256_crop224."""
+        return f"squash{self.size}" if self.pipeline == "squash" else f"resize{self._resized}_crop{self.size}"
+
+    @property
+    def _resized(self) -> int:
+        return self.size * 256 // 224
+
+    def with_pipeline(self, pipeline: Pipeline, size: int) -> Preprocessing:
+        """The same normalisation and interpolation with another geometry."""
+        return replace(self, pipeline=pipeline, size=size)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Preprocessing:
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+    def framed(self, image: Image.Image) -> Image.Image:
+        """The part of the image that the classifier sees, size × size, RGB."""
+        image = image.convert("RGB")
+        resample = Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
+        if self.pipeline == "squash":
+            return image.resize((self.size, self.size), resample)
+        width, height = image.size
+        shorter = min(width, height)
+        width, height = self._resized * width // shorter, self._resized * height // shorter
+        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        return image.resize((width, height), resample).crop((left, top, left + self.size, top + self.size))
+
+    def prepare(self, image: Image.Image) -> torch.Tensor:
+        """Normalised float32 [3, size, size] on the CPU."""
+        values = np.asarray(self.framed(image), dtype=np.float32) / 255
+        normalised = (values - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
+        return torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))

@@ -1,0 +1,1 @@
+"""Readers for the layouts in which labs keep their images."""

@@ -1,0 +1,1 @@
+"""Experiments: figures for how well saliency maps explain a classifier."""

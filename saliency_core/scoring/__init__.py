@@ -1,0 +1,1 @@
+"""The one hot loop: scores of many perturbed copies of images."""

@@ -1,0 +1,33 @@
+"""The order in which a saliency map lets pixels change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saliency_core.lazy import torch
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A walk from source ``start`` to source ``end`` (positions among the sources), the most salient pixels
+    first.
+    """
+
+    start: int
+    end: int
+
+
+def pixel_ranks(maps: torch.Tensor) -> torch.Tensor:
+    """Ranks int32 [B, H·W] of maps [B, H, W]: 0 is the most salient pixel; ties go by ascending raster
+    index.
+    """
+    flat = maps.flatten(1)
+    order = torch.sort(flat, dim=1, descending=True, stable=True).indices
+    ranks = torch.empty_like(order, dtype=torch.int32)
+    positions = torch.arange(flat.shape[1], dtype=torch.int32, device=maps.device)
+    return ranks.scatter_(1, order, positions.expand_as(ranks))
+
+
+def step_count(pixels: int, step_pixels: int) -> int:
+    """Steps until all pixels have changed; the last one may be smaller."""
+    return -(-pixels // step_pixels)

@@ -1,0 +1,178 @@
+"""Scores of perturbed copies of images: the one hot loop.
+
+All work is flattened into jobs (image, curve, step) or (image, mask); jobs are composed on the device, run
+in full batches of one fixed size, and come back in a single copy. The last batch is padded, so every
+forward pass has the same shape and a score does not depend on what else was scored with it. Batch size,
+precision and memory format are decided here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from saliency_core.classifiers.state import evaluation_mode
+from saliency_core.errors import ParameterError
+from saliency_core.lazy import torch
+from saliency_core.scoring.precision import numeric_precision
+from saliency_core.scoring.ranking import Curve, step_count
+
+if TYPE_CHECKING:
+    from saliency_core.classifiers.classifier import Classifier
+
+# 224 copies per image under thesis@1 fill seven batches of 32; eight images fill seven batches of 256.
+DEFAULT_BATCH_SIZES = {"cpu": 32, "cuda": 256}
+_BATCHES_AHEAD = 2  # batches handed to the GPU before the callback waits for it
+OUTPUTS: tuple[str, ...] = ("probability", "logit")
+
+
+class Scorer:
+    """Scores images for a classifier.
+
+    ``on_batch(forwards)`` is called after every batch with the number of copies in it and may raise
+    Interrupted; it runs at most two batches ahead of the device. Every score is a float32 tensor on the
+    CPU.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        batch_size: int | None = None,
+        precision: str = "fp32",
+        on_batch: Callable[[int], None] | None = None,
+    ) -> None:
+        """``batch_size`` None: 32 on a CPU, 256 on a GPU. ``precision`` is one of precision.PRECISIONS."""
+        if batch_size is not None and batch_size < 1:
+            raise ParameterError(f"The batch size must be at least 1; got {batch_size}.")
+        with numeric_precision(precision, classifier.device):
+            pass  # an unknown precision is refused here rather than in the middle of the work
+        self.classifier = classifier
+        self.batch_size = batch_size or DEFAULT_BATCH_SIZES.get(classifier.device.type, 32)
+        self.precision = precision
+        self.on_batch = on_batch
+
+    def score_images(
+        self, images: torch.Tensor, targets: torch.Tensor | None = None, output: str = "probability"
+    ) -> torch.Tensor:
+        """Scores [B] of classes ``targets`` [B], or [B, C] of all classes, for normalised images [B, 3, H,
+        W].
+        """
+        images = self._placed(images)
+        return self._run(len(images), lambda jobs: images[jobs], targets, output)
+
+    def score_rankings(
+        self,
+        sources: torch.Tensor,
+        ranks: torch.Tensor,
+        curves: Sequence[Curve],
+        step_pixels: int,
+        targets: torch.Tensor,
+        output: str = "probability",
+    ) -> torch.Tensor:
+        """Score curves [B, curves, steps + 1].
+
+        ``sources`` [B, S, 3, H, W] are the pictures between which pixels change (an image and its
+        canvases), ``ranks`` int [B, H·W] the order (see pixel_ranks). After step i of a curve the pixels
+        with rank below i · ``step_pixels`` show its end source, the others its start. A source at the end
+        of several curves is scored once. Scores are of classes ``targets`` [B].
+        """
+        sources = self._placed(sources)
+        device, images = sources.device, len(sources)
+        height, width = sources.shape[-2:]
+        steps = step_count(height * width, step_pixels)
+        ends = sorted({source for curve in curves for source in (curve.start, curve.end)})
+        # One row per copy of an image: start source, end source, number of changed pixels.
+        plan = [(source, source, 0) for source in ends]
+        plan += [(curve.start, curve.end, step * step_pixels) for curve in curves for step in range(1, steps)]
+        start, end, changed = torch.tensor(plan, device=device).T
+        ranks = ranks.to(device).view(images, 1, height, width)
+
+        def compose(jobs: torch.Tensor) -> torch.Tensor:
+            image, copy = jobs // len(plan), jobs % len(plan)
+            moved = ranks[image] < changed[copy].view(-1, 1, 1, 1)
+            return torch.where(moved, sources[image, end[copy]], sources[image, start[copy]])
+
+        scores = self._run(images * len(plan), compose, targets.repeat_interleave(len(plan)), output)
+        scores = scores.view(images, len(plan))
+        inner = scores[:, len(ends) :].view(images, len(curves), steps - 1)
+        first = scores[:, [ends.index(curve.start) for curve in curves], None]
+        last = scores[:, [ends.index(curve.end) for curve in curves], None]
+        return torch.cat([first, inner, last], dim=2)
+
+    def score_masks(
+        self,
+        images: torch.Tensor,
+        masks: torch.Tensor,
+        canvas: torch.Tensor,
+        targets: torch.Tensor | None = None,
+        output: str = "probability",
+    ) -> torch.Tensor:
+        """Scores [B, M] of classes ``targets`` [B], or [B, M, C] of all classes, of masked images.
+
+        ``masks`` [B, M, H, W], or [M, H, W] for all images alike, in [0, 1]: 1 shows images [B, 3, H, W], 0
+        shows ``canvas`` [B, 3, H, W]. Masks may stay on the CPU; a batch's worth is moved at a time.
+        """
+        images, canvas = self._placed(images), self._placed(canvas)
+        count = masks.shape[-3]
+
+        def compose(jobs: torch.Tensor) -> torch.Tensor:
+            image = jobs // count
+            mask_jobs = jobs.to(masks.device)
+            chosen = (
+                masks[mask_jobs // count, mask_jobs % count] if masks.ndim == 4 else masks[mask_jobs % count]
+            )
+            kept = self._placed(chosen)[:, None]
+            return images[image] * kept + canvas[image] * (1 - kept)
+
+        repeated = None if targets is None else targets.repeat_interleave(count)
+        scores = self._run(len(images) * count, compose, repeated, output)
+        return scores.view(len(images), count, *scores.shape[1:])
+
+    def _placed(self, values: torch.Tensor) -> torch.Tensor:
+        return values.to(self.classifier.device, torch.float32)
+
+    def _run(
+        self,
+        number: int,
+        compose: Callable[[torch.Tensor], torch.Tensor],
+        targets: torch.Tensor | None,
+        output: str,
+    ) -> torch.Tensor:
+        """Scores [number] (or [number, C]) of the jobs 0 … number − 1; ``compose`` makes pictures from job
+        numbers.
+        """
+        if output not in OUTPUTS:
+            raise ParameterError(f"The output must be one of {', '.join(OUTPUTS)}; got {output!r}.")
+        classifier, device = self.classifier, self.classifier.device
+        targets = None if targets is None else targets.to(device, torch.int64)
+        collected: list[torch.Tensor] = []
+        pending: deque[torch.cuda.Event] = deque()
+        with (
+            torch.inference_mode(),
+            evaluation_mode(classifier.model),
+            numeric_precision(self.precision, device),
+        ):
+            for first in range(0, number, self.batch_size):
+                count = min(self.batch_size, number - first)
+                jobs = torch.arange(first, first + self.batch_size, device=device).clamp_(max=number - 1)
+                pictures = compose(jobs).contiguous(memory_format=torch.channels_last)
+                scores = classifier.logits(pictures).float()
+                if output == "probability":
+                    scores = classifier.probabilities(scores)
+                if targets is not None:
+                    scores = scores.gather(1, targets[jobs][:, None])[:, 0]
+                collected.append(scores[:count])
+                self._report(count, pending)
+            return torch.cat(collected).cpu()
+
+    def _report(self, count: int, pending: deque[torch.cuda.Event]) -> None:
+        if self.classifier.device.type == "cuda":
+            # A GPU works behind the program: without waiting, progress would run ahead and a stop come late.
+            event = torch.cuda.Event()
+            event.record()
+            pending.append(event)
+            if len(pending) > _BATCHES_AHEAD:
+                pending.popleft().synchronize()
+        if self.on_batch is not None:
+            self.on_batch(count)

@@ -1,0 +1,228 @@
+"""Claims, fences, leases: a shard's result counts once, whoever else believes to be at work on it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection, connections
+from django.db.models.functions import Now
+
+from tests.web import factories
+from webapp.benchmarks import transitions
+from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult
+from webapp.benchmarks.selectors import progress_of, results_of
+from workers import claiming
+from workers.claiming import ClaimLost, claim_shard, deliver, extend_lease, fail_attempt, give_back, still_ours
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ENVIRONMENT = {"device": "Test processor", "versions": {}}
+
+
+def expire_lease(shard_id: int) -> None:
+    Shard.objects.filter(pk=shard_id).update(lease_expires=Now() - timedelta(seconds=1))
+
+
+def test_shards_are_claimed_in_order_and_none_twice() -> None:
+    benchmark = factories.running_benchmark(images=10, per_shard=4)
+    node = factories.node()
+    claims = [claim_shard(node) for _ in range(4)]
+    assert [(claim.start, claim.stop) for claim in claims[:3]] == [(0, 4), (4, 8), (8, 10)]
+    assert claims[3] is None
+    assert {claim.fence for claim in claims[:3]} == {1}
+    assert all(claim.benchmark_id == benchmark.pk for claim in claims[:3])
+
+
+def test_parallel_claims_get_different_shards() -> None:
+    factories.running_benchmark(images=40, per_shard=1)
+    node = factories.node()
+
+    def claim_some(_: int) -> list[int]:
+        try:
+            return [claim_shard(node).shard_id for _ in range(10)]
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [shard for shards in pool.map(claim_some, range(4)) for shard in shards]
+    assert len(claimed) == 40
+    assert len(set(claimed)) == 40
+
+
+def test_delivery_writes_result_and_done_together() -> None:
+    benchmark = factories.running_benchmark(images=4, per_shard=4)
+    claim = claim_shard(factories.node())
+    deliver(claim, factories.columns(0, 4), ENVIRONMENT)
+    shard = Shard.objects.get(pk=claim.shard_id)
+    assert shard.state == Shard.State.DONE
+    assert shard.environment == ENVIRONMENT
+    assert results_of(benchmark).images == ["000.jpg", "001.jpg", "002.jpg", "003.jpg"]
+    assert progress_of(benchmark).images_done == 4
+
+
+def test_second_delivery_is_refused() -> None:
+    factories.running_benchmark(images=4, per_shard=4)
+    claim = claim_shard(factories.node())
+    deliver(claim, factories.columns(0, 4), ENVIRONMENT)
+    with pytest.raises(ClaimLost):
+        deliver(claim, factories.columns(0, 4), ENVIRONMENT)
+    assert ShardResult.objects.count() == 1
+
+
+def test_late_result_of_an_expropriated_worker_is_refused() -> None:
+    factories.running_benchmark(images=4, per_shard=4)
+    late = claim_shard(factories.node())
+    expire_lease(late.shard_id)
+    assert claiming.fail_lost_shards("not heard of") == 1
+    Shard.objects.update(not_before=None)
+    current = claim_shard(factories.node())
+    assert current.shard_id == late.shard_id
+    assert current.fence > late.fence
+    with pytest.raises(ClaimLost):
+        deliver(late, factories.columns(0, 4), ENVIRONMENT)
+    assert not still_ours(late)
+    assert not extend_lease(late, 0.9)
+    assert ShardResult.objects.count() == 0
+    deliver(current, factories.columns(0, 4), ENVIRONMENT)
+    assert ShardResult.objects.count() == 1
+
+
+def test_shard_with_a_living_lease_is_left_alone() -> None:
+    factories.running_benchmark(images=4, per_shard=4)
+    claim = claim_shard(factories.node())
+    assert claiming.fail_lost_shards("not heard of") == 0
+    assert still_ours(claim)
+
+
+def test_heartbeat_extends_the_lease_by_the_databases_clock() -> None:
+    factories.running_benchmark(images=4, per_shard=4)
+    claim = claim_shard(factories.node())
+    expire_lease(claim.shard_id)
+    assert extend_lease(claim, 0.5)
+    left = Shard.objects.annotate(now=Now()).values_list("lease_expires", "now").get(pk=claim.shard_id)
+    assert 19 < (left[0] - left[1]).total_seconds() <= 20.1
+    assert Shard.objects.get(pk=claim.shard_id).progress == 0.5
+
+
+def test_restarted_worker_frees_what_its_predecessor_left_at_once() -> None:
+    factories.running_benchmark(images=8, per_shard=4)
+    mine, other = factories.node(), factories.node()
+    left_behind, others = claim_shard(mine), claim_shard(other)
+    assert claiming.fail_lost_shards("stopped", of_worker=mine) == 1
+    assert not still_ours(left_behind)
+    assert still_ours(others)
+
+
+def test_failing_shard_pauses_longer_each_time_and_is_set_aside_after_three_attempts() -> None:
+    benchmark = factories.running_benchmark(images=4, per_shard=4)
+    node = factories.node()
+    pauses = []
+    for attempt in (1, 2, 3):
+        claim = claim_shard(node)
+        fail_attempt(claim.shard_id, claim.fence, f"reason {attempt}")
+        shard = Shard.objects.annotate(now=Now()).get(pk=claim.shard_id)
+        pauses.append(round((shard.not_before - shard.now).total_seconds()))
+        assert claim_shard(node) is None
+        Shard.objects.update(not_before=None)
+    shard = Shard.objects.get()
+    assert pauses == [4, 8, 16]
+    assert (shard.state, shard.problem, shard.attempt) == (Shard.State.SET_ASIDE, "reason 3", 3)
+    kinds = list(BenchmarkEvent.objects.filter(benchmark=benchmark).values_list("kind", flat=True))
+    assert kinds[-3:] == ["shard_retried", "shard_retried", "shard_set_aside"]
+
+
+def test_interrupted_shard_waits_again_without_counting_the_attempt() -> None:
+    factories.running_benchmark(images=4, per_shard=4)
+    claim = claim_shard(factories.node())
+    give_back(claim)
+    shard = Shard.objects.get()
+    assert (shard.state, shard.attempt) == (Shard.State.WAITING, 0)
+    again = claim_shard(factories.node())
+    give_back(claim)  # a late return of the first claim changes nothing
+    assert still_ours(again)
+
+
+def test_members_are_served_in_turn() -> None:
+    busy, patient = factories.member(), factories.member()
+    long, short = factories.running_benchmark(busy, 6, 1), factories.running_benchmark(patient, 3, 1)
+    node = factories.node()
+    served = [claim_shard(node).benchmark_id for _ in range(6)]
+    assert served == [long.pk, short.pk] * 3
+
+
+def test_cancelling_takes_running_shards_from_their_workers() -> None:
+    benchmark = factories.running_benchmark(images=8, per_shard=4)
+    node = factories.node()
+    first, second = claim_shard(node), claim_shard(node)
+    deliver(first, factories.columns(0, 4), ENVIRONMENT)
+    transitions.cancel(benchmark)
+    assert not still_ours(second)
+    with pytest.raises(ClaimLost):
+        deliver(second, factories.columns(4, 8), ENVIRONMENT)
+    assert claim_shard(node) is None
+    assert len(results_of(benchmark)) == 4
+
+
+def test_resumed_benchmark_goes_on_where_it_stopped() -> None:
+    benchmark = factories.running_benchmark(images=8, per_shard=4)
+    node = factories.node()
+    deliver(claim_shard(node), factories.columns(0, 4), ENVIRONMENT)
+    claim_shard(node)
+    transitions.cancel(benchmark)
+    transitions.resume(benchmark)
+    transitions.start(benchmark)
+    claim = claim_shard(node)
+    assert (claim.start, claim.stop) == (4, 8)
+    deliver(claim, factories.columns(4, 8), ENVIRONMENT)
+    assert claim_shard(node) is None
+    assert list(results_of(benchmark).indices) == list(range(8))
+
+
+def test_refused_transition_changes_nothing() -> None:
+    benchmark = factories.running_benchmark()
+    transitions.cancel(benchmark)
+    with pytest.raises(transitions.TransitionRefused):
+        transitions.cancel(benchmark)
+    with pytest.raises(transitions.TransitionRefused):
+        transitions.start(benchmark)
+    benchmark.refresh_from_db()
+    assert benchmark.state == Benchmark.State.CANCELLED
+
+
+def test_events_are_numbered_without_gaps_under_parallel_delivery() -> None:
+    benchmark = factories.running_benchmark(images=12, per_shard=1)
+    node = factories.node()
+    claims = [claim_shard(node) for _ in range(12)]
+
+    def deliver_one(claim: claiming.Claim) -> None:
+        try:
+            deliver(claim, factories.columns(claim.start, claim.stop), ENVIRONMENT)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(deliver_one, claims))
+    numbers = list(BenchmarkEvent.objects.filter(benchmark=benchmark).values_list("seq", flat=True))
+    assert numbers == list(range(1, 15))  # queued, started, twelve shards
+    assert list(results_of(benchmark).indices) == list(range(12))
+
+
+def test_database_takes_a_second_claimer_past_a_locked_row() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer at a time: nothing is skipped there")
+    from django.db import transaction
+
+    factories.running_benchmark(images=2, per_shard=1)
+    node = factories.node()
+
+    def claim_elsewhere() -> int:
+        try:
+            return claim_shard(factories.node()).start
+        finally:
+            connections.close_all()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as pool:
+        first = Shard.objects.select_for_update().get(start=0)
+        assert pool.submit(claim_elsewhere).result(timeout=20) == 1
+    assert claim_shard(node).start == first.start

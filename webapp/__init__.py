@@ -1,0 +1,1 @@
+"""The Django project: accounts, library, studio and benchmarks in a browser."""

@@ -1,0 +1,74 @@
+"""Signing in and signing up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from webapp.accounts import services
+from webapp.accounts.models import User
+from webapp.common.forms import add_refusal
+
+
+class PasswordInput(forms.PasswordInput):
+    """A password field that the template gives a button to show what is typed."""
+
+    reveal = True
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": _("This name or number and password do not belong together. Passwords mind capitals."),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("User name or account number")
+        self.fields["password"].widget = PasswordInput(attrs={"autocomplete": "current-password"})
+
+
+class SignUpForm(forms.Form):
+    """Creates the account through `services.sign_up`, whose refusals become errors of the fields."""
+
+    username = forms.CharField(
+        label=_("User name"),
+        max_length=150,
+        help_text=_("Letters, digits and @ . + - _, not digits alone. Everybody in the lab sees it."),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
+    )
+    password = forms.CharField(
+        label=_("Password"), strip=False, widget=PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+    password_again = forms.CharField(
+        label=_("Password, again"), strip=False, widget=PasswordInput(attrs={"autocomplete": "new-password"})
+    )
+
+    user: User | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = " ".join(str(text) for text in password_validators_help_texts())
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        name, password = cleaned.get("username"), cleaned.get("password")
+        if password and cleaned.get("password_again") is not None and password != cleaned["password_again"]:
+            self.add_error("password_again", _("The two passwords are not the same."))
+        if password:
+            try:
+                validate_password(password, User(username=name or ""))
+            except ValidationError as problem:
+                self.add_error("password", problem)
+        if not self.errors:
+            try:
+                self.user = services.sign_up(username=name, password=password, language=get_language() or "")
+            except ValidationError as refusal:
+                add_refusal(self, refusal)
+        return cleaned

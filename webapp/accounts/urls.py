@@ -1,0 +1,18 @@
+"""Addresses of home and the account pages."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from webapp.accounts import views
+
+app_name = "accounts"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("sign-in/", views.SignIn.as_view(), name="sign_in"),
+    path("sign-up/", views.sign_up, name="sign_up"),
+    path("sign-out/", LogoutView.as_view(next_page="accounts:home"), name="sign_out"),
+    path("account/", views.account, name="account"),
+    path("theme/", views.choose_theme, name="theme"),
+    path("language/", views.choose_language, name="language"),
+]

@@ -1,0 +1,19 @@
+"""Telling those who watch benchmarks what happens to the classifiers they wait for."""
+
+from __future__ import annotations
+
+from webapp.benchmarks.events import benchmark_group, send
+from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.payloads import classifier_payload
+from webapp.library.models import Classifier
+
+
+def announce_classifier(classifier: Classifier) -> None:
+    """Sends the state of a classifier (weights fetched so far, problem) to the pages of queued benchmarks that use it."""
+    classifier.refresh_from_db()
+    waiting = Benchmark.objects.filter(classifier=classifier, state=Benchmark.State.QUEUED)
+    for benchmark_id in waiting.values_list("pk", flat=True):
+        send(
+            benchmark_group(benchmark_id),
+            {"type": "benchmark.progress", "payload": {"classifier": classifier_payload(classifier)}},
+        )

@@ -1,0 +1,69 @@
+"""The socket of a benchmark's page: a snapshot, then what follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+
+from webapp.benchmarks.events import benchmark_group, member_group
+from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.payloads import event_payload, snapshot_payload, state_payload
+from webapp.benchmarks.selectors import events_after
+
+NOT_FOUND = 4404
+
+
+class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
+    """Sends one member one benchmark. What is not visible to them does not exist: the socket closes with 4404."""
+
+    benchmark_id: int
+    seq: int
+
+    async def connect(self) -> None:
+        self.benchmark_id = self.scope["url_route"]["kwargs"]["benchmark_id"]
+        self.groups_joined = [benchmark_group(self.benchmark_id), member_group(self.scope["user"].pk or 0)]
+        if not await self._visible():
+            # Accepted first: a refused handshake shows the browser no code, and it would try again for ever.
+            await self.accept()
+            await self.close(code=NOT_FOUND)
+            return
+        # Joined before the snapshot is taken, so that nothing falls between the two.
+        for group in self.groups_joined:
+            await self.channel_layer.group_add(group, self.channel_name)
+        await self.accept()
+        snapshot = await self._snapshot()
+        self.seq = snapshot["seq"]
+        await self.send_json(snapshot)
+
+    async def disconnect(self, code: int) -> None:
+        for group in self.groups_joined:
+            await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def benchmark_event(self, message: dict[str, Any]) -> None:
+        if message["seq"] <= self.seq:
+            return
+        events, state = await self._events_and_state()
+        for event in events:
+            self.seq = event["seq"]
+            await self.send_json({**event, **state})
+
+    async def benchmark_progress(self, message: dict[str, Any]) -> None:
+        await self.send_json({"type": "progress", **message["payload"]})
+
+    async def member_explanation(self, message: dict[str, Any]) -> None:
+        await self.send_json(message["payload"])
+
+    @database_sync_to_async
+    def _visible(self) -> bool:
+        return Benchmark.objects.visible_to(self.scope["user"]).filter(pk=self.benchmark_id).exists()
+
+    @database_sync_to_async
+    def _snapshot(self) -> dict[str, Any]:
+        return snapshot_payload(Benchmark.objects.select_related("classifier").get(pk=self.benchmark_id))
+
+    @database_sync_to_async
+    def _events_and_state(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        events = [event_payload(event) for event in events_after(self.benchmark_id, self.seq)]
+        return events, state_payload(Benchmark.objects.select_related("classifier").get(pk=self.benchmark_id))

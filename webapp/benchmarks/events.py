@@ -1,0 +1,54 @@
+"""Events of a benchmark: written with what they tell of, then sent to whoever is watching.
+
+An event is a numbered row; the message that follows it carries only its number, and a socket sends its browser all
+rows after the last one it sent. So nothing is missed, doubled or out of order, whatever happens to messages.
+Progress in between is not kept: it is sent as it is, or lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.db.models import F
+from redis.exceptions import RedisError
+
+from webapp.benchmarks.models import Benchmark, BenchmarkEvent
+
+log = structlog.get_logger(__name__)
+
+
+def benchmark_group(benchmark_id: int) -> str:
+    return f"benchmark.{benchmark_id}"
+
+
+def member_group(user_id: int) -> str:
+    return f"member.{user_id}"
+
+
+def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None = None) -> BenchmarkEvent:
+    """Writes the next event inside the caller's transaction and announces it when that is through."""
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("record_event belongs into the transaction that changes what the event tells of.")
+    # The update locks the benchmark's row until the end of the transaction: numbers have neither gaps nor doubles.
+    Benchmark.objects.filter(pk=benchmark.pk).update(last_event_seq=F("last_event_seq") + 1)
+    seq = Benchmark.objects.values_list("last_event_seq", flat=True).get(pk=benchmark.pk)
+    event = BenchmarkEvent.objects.create(benchmark=benchmark, seq=seq, kind=kind, payload=payload or {})
+    transaction.on_commit(lambda: send(benchmark_group(benchmark.pk), {"type": "benchmark.event", "seq": seq}))
+    return event
+
+
+def announce_progress(benchmark_id: int, payload: dict[str, Any]) -> None:
+    """Tells watchers how far a benchmark is; not kept."""
+    send(benchmark_group(benchmark_id), {"type": "benchmark.progress", "payload": payload})
+
+
+def send(group: str, message: dict[str, Any]) -> None:
+    """Sends to a group; a broker that can't be reached costs liveliness, never the work."""
+    try:
+        async_to_sync(get_channel_layer().group_send)(group, message)
+    except (RedisError, OSError) as problem:
+        log.warning("watchers_not_told", group=group, problem=str(problem))

@@ -1,0 +1,172 @@
+"""Benchmarks and how they are cut into shards. The rows are the only truth; messages are hints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from webapp.accounts.models import User
+
+
+class BenchmarkQuerySet(models.QuerySet["Benchmark"]):
+    def visible_to(self, user: User) -> BenchmarkQuerySet:
+        """One's own benchmarks."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+
+class Benchmark(models.Model):
+    """A frozen specification and how far it has come.
+
+    `queued → running → succeeded | failed | cancelled`, and from failed or cancelled back to queued by *resume*.
+    Every change of state is one function in `webapp.benchmarks.transitions`.
+    """
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Queued")
+        RUNNING = "running", _("Running")
+        SUCCEEDED = "succeeded", _("Succeeded")
+        FAILED = "failed", _("Failed")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    UNFINISHED = (State.QUEUED, State.RUNNING)
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="benchmarks")
+    classifier = models.ForeignKey("library.Classifier", on_delete=models.PROTECT, related_name="benchmarks")
+    dataset = models.ForeignKey("library.Dataset", on_delete=models.PROTECT, related_name="benchmarks")
+    specification = models.JSONField(_("specification"))
+    specification_sha256 = models.CharField(
+        max_length=64, blank=True, help_text=_("Set when the weights are known and the work is cut into shards.")
+    )
+    number_of_images = models.PositiveIntegerField(_("images"))
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    problem = models.TextField(_("problem"), blank=True)
+    figures = models.JSONField(
+        _("figures"), default=dict, help_text=_("The summary of the shards that were done when it was last computed.")
+    )
+    figures_shards = models.PositiveIntegerField(default=0)
+    last_event_seq = models.PositiveIntegerField(default=0)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    started = models.DateTimeField(_("started"), null=True, blank=True)
+    finished = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    objects = BenchmarkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        indexes = [models.Index(fields=["owner", "-created"], name="benchmarks_of_owner")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.state in self.UNFINISHED
+
+
+class WorkerNode(models.Model):
+    """A worker process: which device it has, when it was last heard of, what it does."""
+
+    class Kind(models.TextChoices):
+        BENCHMARK = "benchmark", _("Benchmarks")
+        STUDIO = "studio", _("Studio")
+
+    name = models.CharField(_("name"), max_length=160, unique=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    device = models.CharField(_("device"), max_length=160)
+    versions = models.JSONField(_("versions"), default=dict)
+    started_at = models.DateTimeField(_("started"))
+    heartbeat_at = models.DateTimeField(_("last heard of"))
+    stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
+    activity = models.CharField(_("activity"), max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["kind", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Shard(models.Model):
+    """A range of a benchmark's images under one method: what a worker claims, runs and delivers as a whole.
+
+    `fence` rises with every claim and with every expropriation; a result is taken only with the current one.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        DONE = "done", _("Done")
+        SET_ASIDE = "set_aside", _("Set aside")
+
+    OPEN = (State.WAITING, State.RUNNING)
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="shards")
+    method_index = models.PositiveSmallIntegerField()
+    start = models.PositiveIntegerField(help_text=_("First image, counted in the benchmark's subset."))
+    stop = models.PositiveIntegerField(help_text=_("One past the last image."))
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    lease_expires = models.DateTimeField(null=True, blank=True)
+    worker = models.ForeignKey(WorkerNode, on_delete=models.SET_NULL, null=True, blank=True, related_name="shards")
+    progress = models.FloatField(default=0.0, help_text=_("Share of the shard's work that is done, 0 to 1."))
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    environment = models.JSONField(default=dict, help_text=_("Device and versions that produced the result."))
+    problem = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["method_index", "start"]
+        constraints = [models.UniqueConstraint(fields=["benchmark", "method_index", "start"], name="one_shard_per_range")]
+        indexes = [models.Index(fields=["state", "benchmark"], name="shards_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark} {self.method_index}:{self.start}-{self.stop}"
+
+    @property
+    def number_of_images(self) -> int:
+        return self.stop - self.start
+
+
+class ShardResult(models.Model):
+    """The columns of a shard, packed by `saliency_core.experiments.columns`: scalars apart from curves."""
+
+    shard = models.OneToOneField(Shard, on_delete=models.CASCADE, related_name="result")
+    scalars = models.BinaryField()
+    curves = models.BinaryField()
+    created = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return str(self.shard)
+
+
+class BenchmarkEvent(models.Model):
+    """What happened to a benchmark, numbered without gaps: the log on its page and the source of live updates."""
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=40)
+    payload = models.JSONField(default=dict)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["benchmark", "seq"]
+        constraints = [models.UniqueConstraint(fields=["benchmark", "seq"], name="event_seq_unique_per_benchmark")]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark} {self.seq} {self.kind}"
+
+
+class Turn(models.Model):
+    """When a member's work was last claimed: the member served longest ago comes next."""
+
+    owner = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="turn")
+    served_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.owner}: {self.served_at}"

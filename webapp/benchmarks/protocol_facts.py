@@ -1,0 +1,53 @@
+"""What a protocol fixes, spelled out for readers."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from saliency_core.experiments.base import Protocol
+
+
+def protocol_facts(protocol: Protocol) -> list[tuple[str, str]]:
+    """Title and text of everything about a protocol that two comparable figures have in common."""
+    facts = [
+        (_("Image"), _pipeline(protocol)),
+        (_("Class"), _("the predicted one, kept fixed") if protocol.target_rule == "predicted" else protocol.target_rule),
+        (_("Score"), _("%(activation)s probability of the class") % {"activation": protocol.activation}),
+    ]
+    if protocol.experiment == "insertion_deletion":
+        facts += [
+            (
+                _("Steps"),
+                _("%(steps)d steps of %(pixels)d pixels (%(share).3f %%)")
+                % {
+                    "steps": protocol.steps,
+                    "pixels": protocol.step_pixels,
+                    "share": 100 * protocol.step_pixels / protocol.size**2,
+                },
+            ),
+            (_("Insertion starts from"), _canvas(protocol, protocol.insertion_canvas)),
+            (_("Deletion ends at"), _canvas(protocol, protocol.deletion_canvas)),
+            (_("Equal values"), _("in the order of rows, from the top left")),
+            (_("Area"), _("trapezoids over a unit interval; overall = insertion − deletion")),
+        ]
+    if protocol.source:
+        facts.append((_("Source"), _(protocol.source)))
+    return facts
+
+
+def _pipeline(protocol: Protocol) -> str:
+    if protocol.pipeline == "squash":
+        return _("resized to %(size)d × %(size)d, whatever its shape") % {"size": protocol.size}
+    return _("shorter side resized to %(resized)d, centre %(size)d × %(size)d cut out") % {
+        "resized": protocol.size * 256 // 224,
+        "size": protocol.size,
+    }
+
+
+def _canvas(protocol: Protocol, canvas: str) -> str:
+    if canvas == "blur":
+        return _("the blurred image (Gaussian, %(kernel)d pixels wide, σ = %(sigma)g)") % {
+            "kernel": protocol.blur_kernel,
+            "sigma": protocol.blur_sigma,
+        }
+    return _("the mean colour")

@@ -1,0 +1,148 @@
+"""What is read of benchmarks and workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Cast, Now
+
+from saliency_core.experiments.columns import Columns
+from webapp.accounts.models import User
+from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerNode
+from webapp.common.database import database_time, now_plus
+
+WORKER_SILENCE_SECONDS = 15.0
+
+
+def benchmarks_for(user: User) -> QuerySet[Benchmark]:
+    """A member's benchmarks, newest first, with `images_done`."""
+    done = Sum(
+        F("shards__stop") - F("shards__start"), filter=Q(shards__state=Shard.State.DONE), default=0
+    )
+    return (
+        Benchmark.objects.visible_to(user)
+        .select_related("classifier", "dataset", "owner")
+        .annotate(images_done=done)
+        .order_by("-pk")
+    )
+
+
+def live_workers(kind: str | None = None) -> list[WorkerNode]:
+    """Workers heard of in the last 15 seconds and not stopped."""
+    live = WorkerNode.objects.filter(stopped_at__isnull=True, heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS))
+    return list(live.filter(kind=kind) if kind else live)
+
+
+def idle_benchmark_worker_exists() -> bool:
+    working = Shard.objects.filter(state=Shard.State.RUNNING, worker=OuterRef("pk"))
+    live = WorkerNode.objects.filter(
+        kind=WorkerNode.Kind.BENCHMARK,
+        stopped_at__isnull=True,
+        heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS),
+    )
+    return live.filter(~Exists(working)).exists()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a benchmark is.
+
+    images_done counts whole images, those within running shards included; images_per_second is what the workers at
+    work on it achieve together; seconds_left is None when that is unknown.
+    """
+
+    images_done: int
+    images_total: int
+    shards_done: int
+    shards_total: int
+    shards_set_aside: int
+    workers: int
+    images_per_second: float | None
+    seconds_left: float | None
+
+
+def progress_of(benchmark: Benchmark) -> Progress:
+    """Counts over the benchmark's shards; a shard's share of finished work counts as that share of its images."""
+    size = F("stop") - F("start")
+    counts = benchmark.shards.aggregate(
+        total=Count("pk"),
+        done=Count("pk", filter=Q(state=Shard.State.DONE)),
+        set_aside=Count("pk", filter=Q(state=Shard.State.SET_ASIDE)),
+        running=Count("pk", filter=Q(state=Shard.State.RUNNING)),
+        images_done=Sum(size, filter=Q(state=Shard.State.DONE), default=0),
+        images_under_way=Sum(
+            Cast(size, FloatField()) * F("progress"), filter=Q(state=Shard.State.RUNNING), default=0.0
+        ),
+        images_set_aside=Sum(size, filter=Q(state=Shard.State.SET_ASIDE), default=0),
+    )
+    worked = _worker_seconds(benchmark)
+    total = benchmark.number_of_images * max(1, len(benchmark.specification["methods"]))
+    done = counts["images_done"] + counts["images_under_way"]
+    per_second = done / worked * counts["running"] if worked > 0 and done > 0 and counts["running"] else None
+    left = total - done - counts["images_set_aside"]
+    return Progress(
+        images_done=int(done + 1e-6),
+        images_total=total,
+        shards_done=counts["done"],
+        shards_total=counts["total"],
+        shards_set_aside=counts["set_aside"],
+        workers=counts["running"],
+        images_per_second=per_second,
+        seconds_left=left / per_second if per_second else None,
+    )
+
+
+def _worker_seconds(benchmark: Benchmark) -> float:
+    """Seconds that workers have spent on finished shards and on those under way."""
+    finished = benchmark.shards.filter(state=Shard.State.DONE).aggregate(
+        spent=Sum(F("finished_at") - F("claimed_at"), default=timedelta())
+    )["spent"]
+    now = database_time()
+    running = benchmark.shards.filter(state=Shard.State.RUNNING, claimed_at__isnull=False)
+    under_way = sum((now - claimed_at).total_seconds() for claimed_at in running.values_list("claimed_at", flat=True))
+    return finished.total_seconds() + under_way
+
+
+def results_of(benchmark: Benchmark, *, method_index: int = 0, with_curves: bool = True) -> Columns:
+    """The columns of all finished shards of one method, in the order of the images."""
+    results = ShardResult.objects.filter(
+        shard__benchmark=benchmark,
+        shard__method_index=method_index,
+        shard__state__in=[Shard.State.DONE, Shard.State.SET_ASIDE],
+    ).order_by("shard__start")
+    if not with_curves:
+        results = results.defer("curves")
+    return Columns.merge(
+        [
+            Columns.unpack(bytes(result.scalars), bytes(result.curves) if with_curves else None)
+            for result in results
+        ]
+    )
+
+
+def environments_of(benchmark: Benchmark) -> list[dict[str, object]]:
+    """The distinct devices and versions that the finished shards were computed with."""
+    distinct: list[dict[str, object]] = []
+    for environment in benchmark.shards.filter(state=Shard.State.DONE).values_list("environment", flat=True):
+        if environment not in distinct:
+            distinct.append(environment)
+    return distinct
+
+
+def events_after(benchmark_id: int, seq: int) -> QuerySet[BenchmarkEvent]:
+    return BenchmarkEvent.objects.filter(benchmark_id=benchmark_id, seq__gt=seq).order_by("seq")
+
+
+def silent_workers() -> QuerySet[WorkerNode]:
+    """Workers that should be alive and have not been heard of."""
+    return WorkerNode.objects.filter(stopped_at__isnull=True, heartbeat_at__lt=now_plus(-WORKER_SILENCE_SECONDS))
+
+
+def working_seconds(benchmark: Benchmark) -> float | None:
+    """Wall-clock seconds from the start to the end (or to now)."""
+    if benchmark.started is None:
+        return None
+    until = benchmark.finished or Benchmark.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=benchmark.pk)
+    return (until - benchmark.started).total_seconds()

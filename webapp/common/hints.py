@@ -1,0 +1,36 @@
+"""Hints to workers: "there may be work on this queue". They carry no data; a lost or a doubled one changes nothing."""
+
+from __future__ import annotations
+
+import structlog
+from celery import Celery
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+WORK_ON_BENCHMARKS = "workers.tasks.work_on_benchmarks"
+WORK_IN_STUDIO = "workers.tasks.work_in_studio"
+HINT_EXPIRES_SECONDS = 60
+
+log = structlog.get_logger(__name__)
+
+_sender = Celery("saliscope-hints", set_as_current=False)
+_sender.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+def wake_benchmark_workers() -> None:
+    """Hints, once the transaction is through, that there may be shards to claim."""
+    transaction.on_commit(lambda: _send(WORK_ON_BENCHMARKS, settings.BENCHMARK_QUEUE))
+
+
+def wake_studio() -> None:
+    """Hints, once the transaction is through, that there may be maps to draw or classifiers to prepare."""
+    transaction.on_commit(lambda: _send(WORK_IN_STUDIO, settings.STUDIO_QUEUE))
+
+
+def _send(task: str, queue: str) -> None:
+    try:
+        _sender.send_task(task, queue=queue, expires=HINT_EXPIRES_SECONDS, retry=False, ignore_result=True)
+    except (OperationalError, OSError) as problem:
+        # The row is the truth: the reconciler hints again as long as work waits.
+        log.warning("hint_not_sent", queue=queue, problem=str(problem))

@@ -1,0 +1,42 @@
+"""Form fields built from the parameters that a method of saliency_core describes; written down once, there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+
+from saliency_core.descriptions import Parameter
+
+
+def field_for(parameter: Parameter, layers: list[dict[str, Any]], default_layer: str | None) -> forms.Field:
+    """The field of one parameter: its title, help, bounds, choices and default; layers with their map sizes."""
+    common: dict[str, Any] = {
+        "label": gettext(parameter.title) + (f" ({gettext(parameter.unit)})" if parameter.unit else ""),
+        "help_text": gettext(parameter.help) if parameter.help else "",
+        "initial": parameter.default,
+        "required": parameter.kind not in ("boolean", "layer"),
+    }
+    if parameter.kind == "layer":
+        field: forms.Field = forms.ChoiceField(**common | {"initial": ""}, choices=layer_choices(layers, default_layer))
+    elif parameter.kind == "choice":
+        field = forms.ChoiceField(**common, choices=[(choice, gettext(str(choice))) for choice in parameter.choices])
+    elif parameter.kind == "boolean":
+        field = forms.BooleanField(**common)
+    else:
+        kind = forms.IntegerField if parameter.kind == "integer" else forms.FloatField
+        field = kind(**common, min_value=parameter.minimum, max_value=parameter.maximum)
+    field.source = gettext(parameter.source) if parameter.source else ""
+    return field
+
+
+def layer_choices(layers: list[dict[str, Any]], default_layer: str | None) -> list[tuple[str, str]]:
+    """Layers from the output back to the input, the default one first: near the output is what CAMs are made for."""
+
+    def shown(layer: dict[str, Any]) -> str:
+        return f"{layer['name']}  ({layer['height']} × {layer['width']}, {layer['channels']})"
+
+    default = next((layer for layer in layers if layer["name"] == default_layer), None)
+    first = gettext("Default: %(layer)s") % {"layer": shown(default)} if default else gettext("Default of the model")
+    return [("", first), *((layer["name"], shown(layer)) for layer in reversed(layers))]

@@ -1,0 +1,213 @@
+"""What is done to classifiers and data sets. Opening model files is the workers' business, never this process's."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import uuid
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
+from saliency_core.datasets.base import open_dataset
+from saliency_core.errors import DatasetError
+from webapp.accounts.models import User
+from webapp.common import hints
+from webapp.common.database import locked, locked_skipping, now_plus
+from webapp.library.models import Classifier, Dataset, ForwardRate
+
+WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+PREPARATION_LEASE_SECONDS = 300.0
+ARCHITECTURE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,120}")
+
+
+def register_builtin_classifiers() -> None:
+    """Makes the rows of the built-in classifiers agree with the catalogue; what they have become is kept."""
+    for builtin in BUILTIN_CLASSIFIERS:
+        Classifier.objects.update_or_create(
+            key=builtin.key,
+            defaults={
+                "name": builtin.title,
+                "library": builtin.library,
+                "architecture": builtin.architecture,
+                "family": builtin.family,
+                "preprocessing": builtin.preprocessing.to_dict(),
+            },
+        )
+
+
+@transaction.atomic
+def request_preparation(classifier: Classifier) -> None:
+    """Asks the studio worker to get the weights and look at the model; nothing happens if it is ready or under way."""
+    asked = Classifier.objects.filter(
+        pk=classifier.pk, state__in=[Classifier.State.NOT_FETCHED, Classifier.State.FAILED]
+    ).update(state=Classifier.State.WAITING, problem="", bytes_done=0, bytes_total=0)
+    if asked:
+        classifier.refresh_from_db()
+        hints.wake_studio()
+
+
+@transaction.atomic
+def import_classifier(
+    *,
+    owner: User,
+    name: str,
+    library: str,
+    architecture: str,
+    weights: UploadedFile,
+    preprocessing: dict[str, Any],
+    class_names: list[str] | None = None,
+) -> Classifier:
+    """Keeps an uploaded weights file and queues its conversion and check.
+
+    Raises ValidationError (by field) if the name is taken, the architecture's name is malformed, or the file is of
+    a kind that is never accepted. Whether the tensors fit is told by the row once a worker has looked.
+    """
+    suffix = Path(weights.name or "").suffix.lower()
+    if suffix not in WEIGHTS_SUFFIXES:
+        raise ValidationError(
+            {"weights": _("Upload a .safetensors file, or a state dict saved as .pt, .pth or .bin; this is “%(name)s”.")
+             % {"name": weights.name}}
+        )  # fmt: skip
+    if not ARCHITECTURE_NAME.fullmatch(architecture):
+        raise ValidationError({"architecture": _("Give the architecture's name as torchvision or timm spell it.")})
+    classifier = Classifier(
+        owner=owner,
+        name=name,
+        library=library,
+        architecture=architecture,
+        preprocessing=preprocessing,
+        class_names=class_names or [],
+        state=Classifier.State.WAITING,
+    )
+    classifier.full_clean()
+    classifier.upload = _keep_upload(weights, suffix)
+    classifier.save()
+    hints.wake_studio()
+    return classifier
+
+
+def _keep_upload(upload: UploadedFile, suffix: str) -> str:
+    folder = settings.UPLOADS_DIR
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{uuid.uuid4().hex}{suffix}"
+    with (folder / name).open("wb") as target:
+        shutil.copyfileobj(upload, target)
+    return name
+
+
+@transaction.atomic
+def delete_classifier(classifier: Classifier) -> None:
+    """Deletes a member's own classifier. Raises ValidationError if benchmarks use it."""
+    users = classifier.benchmarks.count()
+    if users:
+        raise ValidationError(
+            _("%(name)s cannot be deleted: %(count)d benchmarks use it. Delete those first.")
+            % {"name": classifier.name, "count": users}
+        )
+    if classifier.upload:
+        upload = settings.UPLOADS_DIR / classifier.upload
+        transaction.on_commit(lambda: upload.unlink(missing_ok=True))
+    classifier.delete()
+
+
+@transaction.atomic
+def claim_preparation() -> Classifier | None:
+    """The next classifier to prepare, leased to the caller; None if there is none."""
+    waiting = Classifier.objects.filter(state=Classifier.State.WAITING).order_by("pk")
+    classifier = locked_skipping(waiting).first()
+    if classifier is None:
+        return None
+    Classifier.objects.filter(pk=classifier.pk).update(
+        state=Classifier.State.PREPARING, lease_expires=now_plus(PREPARATION_LEASE_SECONDS)
+    )
+    classifier.refresh_from_db()
+    return classifier
+
+
+def report_preparation_progress(classifier: Classifier, done: int, total: int) -> None:
+    """Says how many bytes of the weights are here, and keeps the lease."""
+    Classifier.objects.filter(pk=classifier.pk, state=Classifier.State.PREPARING).update(
+        bytes_done=done, bytes_total=total, lease_expires=now_plus(PREPARATION_LEASE_SECONDS)
+    )
+
+
+@transaction.atomic
+def finish_preparation(classifier: Classifier, *, description: dict[str, Any], weights_sha256: str) -> None:
+    """The classifier is ready: its weights are stored under their SHA-256 and its layers are known."""
+    Classifier.objects.filter(pk=classifier.pk).update(
+        state=Classifier.State.READY,
+        problem="",
+        description=description,
+        family=description["family"],
+        weights_sha256=weights_sha256,
+        upload="",
+        lease_expires=None,
+    )
+    hints.wake_benchmark_workers()
+
+
+def give_back_preparation(classifier: Classifier) -> None:
+    """The worker is being stopped: another one, or the next start, goes on."""
+    Classifier.objects.filter(pk=classifier.pk, state=Classifier.State.PREPARING).update(
+        state=Classifier.State.WAITING, lease_expires=None
+    )
+
+
+def fail_preparation(classifier: Classifier, problem: str) -> None:
+    """The classifier can't be used, for a reason that its page shows."""
+    Classifier.objects.filter(pk=classifier.pk).update(
+        state=Classifier.State.FAILED, problem=problem, lease_expires=None
+    )
+
+
+def describe_architecture(classifier: Classifier, description: dict[str, Any]) -> None:
+    """Keeps what is known of a classifier without its weights: layers and map sizes."""
+    Classifier.objects.filter(pk=classifier.pk).update(description=description, family=description["family"])
+
+
+def record_forward_rate(classifier: Classifier, *, device: str, precision: str, images_per_second: float) -> None:
+    ForwardRate.objects.update_or_create(
+        classifier=classifier, device=device, precision=precision, defaults={"images_per_second": images_per_second}
+    )
+
+
+@transaction.atomic
+def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
+    """Registers a folder, or looks at it again if the name is registered with the same path.
+
+    Raises DatasetError (saliency_core) with a message that says what to do, if the folder is missing, holds no
+    images or the name belongs to another folder.
+    """
+    path = path.expanduser().resolve()
+    existing = locked(Dataset.objects.filter(name=name)).first()
+    if existing is not None and Path(existing.path) != path:
+        raise DatasetError(
+            f"The name “{name}” is registered for {existing.path}. Choose another name, or delete that data set first."
+        )
+    dataset = open_dataset(format, path)
+    classes = Counter(dataset.sample(index).label or "" for index in range(len(dataset)))
+    fields = {
+        "format": format,
+        "path": str(path),
+        "fingerprint": dataset.fingerprint(),
+        "number_of_images": len(dataset),
+        "ground_truth": sorted(dataset.ground_truth),
+        "classes": {label: count for label, count in sorted(classes.items()) if label},
+        "problems": dataset.problems(),
+    }
+    registered, _created = Dataset.objects.update_or_create(name=name, defaults=fields)
+    return registered
+
+
+def reclaim_lost_preparations() -> int:
+    """Preparations whose worker has not been heard of go back to waiting. Returns how many."""
+    lost = Classifier.objects.filter(state=Classifier.State.PREPARING, lease_expires__lt=now_plus(0))
+    return lost.update(state=Classifier.State.WAITING, lease_expires=None)

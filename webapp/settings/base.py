@@ -1,0 +1,134 @@
+"""Applications, templates, database, languages and static files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from webapp import environment
+from webapp.environment import REPOSITORY, env
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+
+STATE_DIR = environment.state_dir()
+"""Everything the application writes is below this directory."""
+WEIGHTS_DIR = STATE_DIR / "weights"
+"""Weights by their SHA-256, and weight files that somebody dropped in."""
+UPLOADS_DIR = STATE_DIR / "uploads"
+EXPLANATIONS_DIR = STATE_DIR / "explanations"
+DATASETS_DIR = STATE_DIR / "datasets"
+_extra_weights = env.str("SALISCOPE_WEIGHTS_DIR", default="")
+WEIGHTS_FOLDERS = (WEIGHTS_DIR, Path(_extra_weights).expanduser()) if _extra_weights else (WEIGHTS_DIR,)
+"""Where weight files are looked for, in this order."""
+ALLOW_WEIGHTS_DOWNLOAD: bool = env.bool("SALISCOPE_ALLOW_DOWNLOADS", default=True)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "axes",
+    "django_htmx",
+    "webapp.accounts",
+    "webapp.library",
+    "webapp.studio",
+    "webapp.benchmarks",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "webapp.security_headers.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    # Last, as django-axes asks: it turns a locked-out sign-in into its own answer.
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "webapp.urls"
+ASGI_APPLICATION = "webapp.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [REPOSITORY / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+
+def _database() -> dict[str, Any]:
+    configuration: dict[str, Any] = env.db_url_config(environment.database_url())
+    if configuration["ENGINE"].endswith("sqlite3"):
+        configuration["OPTIONS"] = {
+            # Writers queue up at BEGIN, where waiting is possible, and not in the middle, where it would fail.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            # NORMAL: a power cut may take the last transactions back, never break the file; work taken back is redone.
+            "init_command": "PRAGMA busy_timeout=20000; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+        # A file, so that the tests' threads and processes meet the same locks as in use.
+        configuration["TEST"] = {"NAME": str(STATE_DIR / "tests.sqlite3")}
+    else:
+        configuration.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+        # Under ASGI a request has a thread of its own, so there is nothing to keep a connection for, unless said so.
+        configuration["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=0)
+        configuration["CONN_HEALTH_CHECKS"] = True
+    return configuration
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Chinese"))]
+LOCALE_PATHS = [REPOSITORY / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+
+STATIC_URL = "static/"
+STATIC_ROOT = STATE_DIR / "static"
+STATICFILES_DIRS = [REPOSITORY / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "webapp.plotly_files.PlotlyFinder",
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+MEDIA_ROOT = UPLOADS_DIR
+
+# Bigger uploads go to a file in the state directory at once, which has room for weights where /tmp may not.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024**2
+FILE_UPLOAD_TEMP_DIR = UPLOADS_DIR
+FILE_UPLOAD_PERMISSIONS = 0o640
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024**2
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+MAX_REQUEST_BYTES: int = env.int("SALISCOPE_MAX_UPLOAD_BYTES", default=2 * 1024**3)
+"""Longer requests are refused while they arrive, before anything is parsed."""
+
+for _folder in (WEIGHTS_DIR, UPLOADS_DIR, STATIC_ROOT):
+    _folder.mkdir(exist_ok=True)

@@ -1,0 +1,65 @@
+"""The broker: Celery's queues and the channel layer share one Redis-speaking server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webapp import embedded_broker
+from webapp.environment import env, external_broker_url, state_dir
+
+BROKER_URL: str = external_broker_url() or embedded_broker.url(state_dir())
+
+QUEUE_PREFIX: str = env.str("SALISCOPE_QUEUE_PREFIX", default="saliscope")
+"""Starts every key in the broker, so that several installations can share a server."""
+BENCHMARK_QUEUE = "benchmark"
+STUDIO_QUEUE = "studio"
+
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {
+            "hosts": [
+                {
+                    "address": BROKER_URL,
+                    "socket_connect_timeout": 3,
+                    # Longer than the 5 seconds for which the layer blocks while it waits for a message.
+                    "socket_timeout": 15,
+                }
+            ],
+            "prefix": f"{QUEUE_PREFIX}:channels:",
+            "capacity": 500,
+            "expiry": 60,
+        },
+    }
+}
+
+CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_CONNECTION_TIMEOUT = 4
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "global_keyprefix": f"{QUEUE_PREFIX}:celery:",
+    # Longer than the hard time limit below: a message is never given out again while its task may still run.
+    "visibility_timeout": 3600,
+    # Messages that a killed worker left unacknowledged are looked for every second.
+    "unacked_restore_interval": 1,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+}
+CELERY_TASK_DEFAULT_QUEUE = BENCHMARK_QUEUE
+CELERY_TASK_SERIALIZER = "json"
+CELERY_EVENT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 1740
+CELERY_TASK_TIME_LIMIT = 1800
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_ENABLE_UTC = True

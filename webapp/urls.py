@@ -1,0 +1,14 @@
+"""All HTTP addresses; every app brings its own."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("healthz", include("webapp.health.urls")),
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("webapp.accounts.urls")),
+    path("", include("webapp.library.urls")),
+    path("", include("webapp.studio.urls")),
+    path("", include("webapp.benchmarks.urls")),
+]

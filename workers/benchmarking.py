@@ -1,0 +1,114 @@
+"""What a benchmark worker does when it is woken: measure, plan, claim one shard, run it, deliver it."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from saliency_core.datasets.subset import subset_indices
+from saliency_core.errors import Interrupted, SaliscopeError
+from saliency_core.experiments.base import create_experiment
+from saliency_core.experiments.columns import Columns
+from saliency_core.experiments.runner import run_benchmark
+from saliency_core.methods.registry import create_method
+from saliency_core.provenance import versions
+from saliency_core.scoring.rate import measure_forward_rate
+from saliency_core.scoring.scorer import Scorer
+from webapp.benchmarks.specification import PRECISION
+from webapp.common import hints
+from webapp.library.models import Classifier
+from webapp.library.services import record_forward_rate
+from workers import stopping
+from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attempt, give_back, work_waits
+from workers.node import Node
+from workers.planning import plan_queued_benchmarks
+from workers.progress import ShardWatch
+from workers.resources import classifier_of, dataset_of
+
+log = structlog.get_logger(__name__)
+
+
+def work_once(node: Node) -> None:
+    """One turn. Wakes another as long as there is work, so that turns stay short and the queue short too."""
+    measure_missing_rates(node)
+    plan_queued_benchmarks(node.device_name)
+    if stopping.requested():
+        return
+    claim = claim_shard(node.registered())
+    if claim is not None:
+        with structlog.contextvars.bound_contextvars(benchmark=claim.benchmark_id, shard=claim.shard_id):
+            run_claim(node, claim)
+        if work_waits() and not stopping.requested():
+            hints.wake_benchmark_workers()
+
+
+def measure_missing_rates(node: Node) -> None:
+    """Measures every ready classifier that has no forward rate on this device yet."""
+    unmeasured = Classifier.objects.filter(state=Classifier.State.READY).exclude(
+        rates__device=node.device_name, rates__precision=PRECISION
+    )
+    for row in unmeasured:
+        if stopping.requested():
+            return
+        node.watch(None, f"measuring {row.name}")
+        try:
+            classifier = classifier_of(specification_of(row), row.class_names, node.torch_device)
+        except SaliscopeError as problem:
+            log.warning("rate_not_measured", classifier=row.pk, problem=str(problem))
+            continue
+        rate = measure_forward_rate(classifier)
+        record_forward_rate(row, device=node.device_name, precision=PRECISION, images_per_second=rate)
+    node.watch(None)
+
+
+def specification_of(row: Classifier) -> dict:
+    """A classifier's row as the part of a specification that `classifier_of` reads."""
+    return {
+        "library": row.library,
+        "architecture": row.architecture,
+        "weights_sha256": row.weights_sha256,
+        "preprocessing": row.preprocessing,
+    }
+
+
+def run_claim(node: Node, claim: Claim) -> None:
+    """Runs a shard and delivers it; gives it back when interrupted; counts the attempt when it goes wrong."""
+    watch = ShardWatch(claim, stop_requested=stopping.requested)
+    node.watch(watch.tick, f"benchmark #{claim.benchmark_id}, images {claim.start + 1}–{claim.stop}")
+    started = time.monotonic()
+    try:
+        columns = run_shard(node, claim, watch)
+        environment = {"device": node.device_name, "worker": node.name, "versions": versions()}
+        deliver(claim, columns, environment)
+        log.info("shard_done", seconds=round(time.monotonic() - started, 2))
+    except (Interrupted, ClaimLost):
+        give_back(claim)
+    except Exception as problem:
+        log.exception("shard_failed")
+        reason = str(problem) if isinstance(problem, SaliscopeError) else f"{type(problem).__name__}: {problem}"
+        fail_attempt(claim.shard_id, claim.fence, reason)
+    finally:
+        node.watch(None)
+
+
+def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> Columns:
+    """The columns of the claimed images. Raises Interrupted within one batch of being asked to stop."""
+    specification = claim.specification
+    row = Classifier.objects.get(pk=specification["classifier"]["id"])
+    classifier = classifier_of(specification["classifier"], row.class_names, node.torch_device)
+    dataset = dataset_of(specification["dataset"])
+    subset = subset_indices(len(dataset), specification["subset"]["count"], specification["subset"]["seed"])
+    method = specification["methods"][claim.method_index]
+    experiment = specification["experiments"][0]
+    return run_benchmark(
+        classifier,
+        dataset,
+        subset[claim.start : claim.stop],
+        create_method(method["key"], classifier, **method["parameters"]),
+        create_experiment(experiment["key"], experiment["protocol"]),
+        Scorer(classifier, precision=specification["precision"], on_batch=watch.on_batch),
+        on_image=watch.on_image,
+    )
+
+

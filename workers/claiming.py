@@ -1,0 +1,185 @@
+"""Claiming shards, keeping them, giving them back and delivering them.
+
+A claim raises the shard's fence; heartbeat, return and delivery work only with the fence of the claim, so a worker
+that was thought dead and wakes up again changes nothing. Times are the database's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from saliency_core.datasets.base import open_dataset
+from saliency_core.datasets.subset import subset_indices
+from saliency_core.errors import DatasetError
+from saliency_core.experiments.columns import Columns
+from webapp.benchmarks.events import record_event
+from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode
+from webapp.common.database import locked, locked_skipping, now_plus
+
+LEASE_SECONDS = 20.0
+MAX_ATTEMPTS = 3
+FIRST_PAUSE_SECONDS = 2.0
+
+
+class ClaimLost(Exception):
+    """The shard belongs to somebody else now, or its benchmark no longer runs: stop and deliver nothing."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on a shard: void as soon as the row's fence is another."""
+
+    shard_id: int
+    benchmark_id: int
+    fence: int
+    method_index: int
+    start: int
+    stop: int
+    specification: dict[str, Any]
+
+
+@transaction.atomic
+def claim_shard(node: WorkerNode) -> Claim | None:
+    """Takes the next waiting shard of a running benchmark; members are served in turn. None if nothing waits."""
+    waiting = (
+        Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
+        .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
+        .order_by(F("benchmark__owner__turn__served_at").asc(nulls_first=True), "benchmark_id", "method_index", "start")
+        .select_related("benchmark")
+    )
+    shard = locked_skipping(waiting).first()
+    if shard is None:
+        return None
+    Shard.objects.filter(pk=shard.pk).update(
+        state=Shard.State.RUNNING,
+        fence=F("fence") + 1,
+        attempt=F("attempt") + 1,
+        worker=node,
+        progress=0.0,
+        claimed_at=Now(),
+        lease_expires=now_plus(LEASE_SECONDS),
+        problem="",
+    )
+    Turn.objects.update_or_create(owner_id=shard.benchmark.owner_id, defaults={"served_at": Now()})
+    return Claim(
+        shard_id=shard.pk,
+        benchmark_id=shard.benchmark_id,
+        fence=shard.fence + 1,
+        method_index=shard.method_index,
+        start=shard.start,
+        stop=shard.stop,
+        specification=shard.benchmark.specification,
+    )
+
+
+def still_ours(claim: Claim) -> bool:
+    """Whether the claim still holds and its benchmark runs."""
+    return _claimed(claim).filter(benchmark__state=Benchmark.State.RUNNING).exists()
+
+
+def extend_lease(claim: Claim, progress: float) -> bool:
+    """Heartbeat: keeps the shard for another lease and notes how far it is. False if the claim is void."""
+    return bool(_claimed(claim).update(lease_expires=now_plus(LEASE_SECONDS), progress=progress))
+
+
+def give_back(claim: Claim) -> None:
+    """Returns a shard that was interrupted through no fault of its own: the attempt does not count."""
+    _claimed(claim).update(
+        state=Shard.State.WAITING,
+        fence=F("fence") + 1,
+        attempt=F("attempt") - 1,
+        lease_expires=None,
+        worker=None,
+        progress=0.0,
+    )
+
+
+@transaction.atomic
+def deliver(claim: Claim, columns: Columns, environment: dict[str, Any]) -> None:
+    """Writes a shard's columns and `done` in one transaction. Raises ClaimLost, writing nothing, if it came late."""
+    benchmark = locked(Benchmark.objects.filter(pk=claim.benchmark_id)).first()
+    shard = locked(_claimed(claim)).first()
+    if benchmark is None or shard is None or benchmark.state != Benchmark.State.RUNNING:
+        raise ClaimLost
+    scalars, curves = columns.pack()
+    ShardResult.objects.create(shard=shard, scalars=scalars, curves=curves)
+    Shard.objects.filter(pk=shard.pk).update(
+        state=Shard.State.DONE,
+        progress=1.0,
+        finished_at=Now(),
+        lease_expires=None,
+        environment=environment,
+        problem="",
+    )
+    record_event(
+        benchmark,
+        "shard_done",
+        {"start": shard.start, "stop": shard.stop, "failed": len(columns.failures), "worker": environment.get("worker")},
+    )
+
+
+@transaction.atomic
+def fail_attempt(shard_id: int, fence: int, reason: str) -> None:
+    """One attempt went wrong: the shard waits and is tried again, or is set aside after the last attempt."""
+    shard = locked(Shard.objects.filter(pk=shard_id, fence=fence, state=Shard.State.RUNNING)).first()
+    if shard is None:
+        return
+    last = shard.attempt >= MAX_ATTEMPTS
+    Shard.objects.filter(pk=shard.pk).update(
+        state=Shard.State.SET_ASIDE if last else Shard.State.WAITING,
+        fence=F("fence") + 1,
+        not_before=now_plus(FIRST_PAUSE_SECONDS * 2**shard.attempt),
+        lease_expires=None,
+        worker=None,
+        progress=0.0,
+        problem=reason,
+    )
+    if last:
+        scalars, curves = failed_columns(shard, reason).pack()
+        ShardResult.objects.create(shard=shard, scalars=scalars, curves=curves)
+    kind = "shard_set_aside" if last else "shard_retried"
+    record_event(
+        shard.benchmark,
+        kind,
+        {"start": shard.start, "stop": shard.stop, "attempt": shard.attempt, "reason": reason},
+    )
+
+
+def failed_columns(shard: Shard, reason: str) -> Columns:
+    """Columns of a shard that is set aside: all its images are failures, by name where the data set can be opened."""
+    specification = shard.benchmark.specification
+    try:
+        dataset = open_dataset(specification["dataset"]["format"], specification["dataset"]["path"])
+        subset = subset_indices(len(dataset), specification["subset"]["count"], specification["subset"]["seed"])
+        images = [(index, dataset.sample(index).identifier) for index in subset[shard.start : shard.stop]]
+    except DatasetError:
+        images = [(position, f"image {position + 1}") for position in range(shard.start, shard.stop)]
+    return Columns(failures=[{"index": index, "image": image, "reason": reason} for index, image in images])
+
+
+def fail_lost_shards(reason: str, *, of_worker: WorkerNode | None = None) -> int:
+    """Ends the attempts whose lease has run out, or that a worker with this name left behind. Returns how many."""
+    running = Shard.objects.filter(state=Shard.State.RUNNING)
+    lost = running.filter(worker=of_worker) if of_worker else running.filter(lease_expires__lt=Now())
+    found = list(lost.values_list("pk", "fence"))
+    for shard_id, fence in found:
+        fail_attempt(shard_id, fence, reason)
+    return len(found)
+
+
+def work_waits() -> bool:
+    """Whether a shard could be claimed now."""
+    return (
+        Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
+        .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
+        .exists()
+    )
+
+
+def _claimed(claim: Claim) -> Any:
+    return Shard.objects.filter(pk=claim.shard_id, fence=claim.fence, state=Shard.State.RUNNING)

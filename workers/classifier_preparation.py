@@ -1,0 +1,91 @@
+"""Making a classifier ready: get its weights, store them as safetensors under their SHA-256, see whether they fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from saliency_core.classifiers.catalogue import builtin_classifier
+from saliency_core.classifiers.fetching import locate_or_fetch
+from saliency_core.classifiers.loading import load_classifier
+from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.errors import Interrupted, SaliscopeError
+from webapp.benchmarks.announcements import announce_classifier
+from webapp.library import services
+from webapp.library.models import Classifier
+from workers import stopping
+from workers.model_file_sandbox import convert_in_sandbox
+
+log = structlog.get_logger(__name__)
+PROGRESS_EVERY_SECONDS = 0.5
+
+
+def prepare(row: Classifier) -> None:
+    """Prepares a claimed classifier; whatever goes wrong is told by its row."""
+    announce_classifier(row)
+    try:
+        _prepare(row)
+    except Interrupted:
+        services.give_back_preparation(row)
+    except SaliscopeError as problem:
+        services.fail_preparation(row, str(problem))
+    except Exception as problem:
+        log.exception("preparation_failed", classifier=row.pk)
+        services.fail_preparation(row, f"{type(problem).__name__}: {problem}")
+    announce_classifier(row)
+
+
+def _prepare(row: Classifier) -> None:
+    if row.key:
+        builtin = builtin_classifier(row.key)
+        source = locate_or_fetch(
+            builtin, settings.WEIGHTS_FOLDERS, settings.ALLOW_WEIGHTS_DOWNLOAD, _progress_reporter(row)
+        )
+        weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, builtin_key=row.key)
+    else:
+        source = settings.UPLOADS_DIR / row.upload
+        try:
+            weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR)
+        finally:
+            # Whatever came of it, the file as it was uploaded is never opened again.
+            source.unlink(missing_ok=True)
+    description = _describe(row, weights)
+    services.finish_preparation(row, description=description, weights_sha256=sha256)
+
+
+def _describe(row: Classifier, weights: Path) -> dict:
+    """Loads the stored weights strictly and says what the classifier offers. Raises WeightsError if they do not fit."""
+    try:
+        classifier = load_classifier(
+            f"{row.library}:{row.architecture}",
+            weights=weights,
+            preprocessing=Preprocessing.from_dict(row.preprocessing),
+            class_names=row.class_names,
+        )
+    except SaliscopeError:
+        if not Classifier.objects.filter(weights_sha256=weights.stem).exists():
+            weights.unlink(missing_ok=True)
+        raise
+    description = classifier.describe()
+    if row.key:
+        description["default_layer"] = builtin_classifier(row.key).default_layer
+    return description
+
+
+def _progress_reporter(row: Classifier) -> Callable[[int, int], None]:
+    last = 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if stopping.requested():
+            raise Interrupted
+        if time.monotonic() - last >= PROGRESS_EVERY_SECONDS:
+            last = time.monotonic()
+            services.report_preparation_progress(row, done, total)
+            announce_classifier(row)
+
+    return report

@@ -1,0 +1,106 @@
+"""This worker process: its row, its heartbeat, and what it is working on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connections
+from django.db.models.functions import Now
+
+from webapp.benchmarks.models import WorkerNode
+from workers.claiming import fail_lost_shards
+
+HEARTBEAT_SECONDS = 4.0
+TICK_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Node:
+    """A worker process as the others see it. A thread of its own keeps its heartbeat while it computes."""
+
+    def __init__(self, kind: str, device: str) -> None:
+        self.kind = kind
+        self.torch_device = device
+        self.name = os.environ.get("SALISCOPE_WORKER_NAME") or f"{kind}-{device}@{socket.gethostname()}"
+        self.row: WorkerNode | None = None
+        self._tick: Callable[[], None] | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._last_heartbeat = 0.0
+
+    def start(self) -> None:
+        """Registers the process and starts its heartbeat.
+
+        What an earlier process of this name was working on when it died is open for others at once, without
+        waiting for its lease to run out.
+        """
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def registered(self) -> WorkerNode:
+        """This process' row, waiting for the database if need be."""
+        while self.row is None:
+            time.sleep(0.05)
+        return self.row
+
+    @property
+    def device_name(self) -> str:
+        return self.registered().device
+
+    def watch(self, tick: Callable[[], None] | None, activity: str = "") -> None:
+        """Has the heartbeat's thread call `tick` twice a second (None: nothing is being worked on)."""
+        with self._lock:
+            self._tick = tick
+        row = self.registered()
+        WorkerNode.objects.filter(pk=row.pk).update(activity=activity, heartbeat_at=Now())
+
+    def _register(self) -> None:
+        from saliency_core.provenance import device_name, versions
+
+        now = Now()
+        row, _created = WorkerNode.objects.update_or_create(
+            name=self.name,
+            defaults={
+                "kind": self.kind,
+                "device": device_name(self.torch_device),
+                "versions": versions(),
+                "started_at": now,
+                "heartbeat_at": now,
+                "stopped_at": None,
+                "activity": "",
+            },
+        )
+        fail_lost_shards("The worker process stopped in the middle.", of_worker=row)
+        self.row = row
+
+    def _beat(self) -> None:
+        while True:
+            try:
+                close_old_connections()
+                if self.row is None:
+                    self._register()
+                if time.monotonic() - self._last_heartbeat >= HEARTBEAT_SECONDS:
+                    WorkerNode.objects.filter(name=self.name).update(heartbeat_at=Now(), stopped_at=None)
+                    self._last_heartbeat = time.monotonic()
+                with self._lock:
+                    tick = self._tick
+                if tick is not None:
+                    tick()
+            except DatabaseError as problem:
+                log.warning("heartbeat_failed", problem=str(problem))
+                connections.close_all()
+                time.sleep(1.0)
+            time.sleep(TICK_SECONDS)
+
+
+def sign_off(name: str) -> None:
+    """Marks a worker that ends in good order as stopped."""
+    WorkerNode.objects.filter(name=name).update(stopped_at=Now(), activity="")
+
+

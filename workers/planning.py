@@ -1,0 +1,67 @@
+"""Cutting queued benchmarks into shards."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from webapp.benchmarks import transitions
+from webapp.benchmarks.estimates import seconds_per_image
+from webapp.benchmarks.models import Benchmark, Shard
+from webapp.benchmarks.specification import PRECISION, specification_sha256
+from webapp.common.database import locked_skipping
+from webapp.library.models import Classifier
+
+SHARD_SECONDS = 45.0
+MOST_IMAGES_PER_SHARD = 1000
+BULK_SIZE = 1000
+
+
+def plan_queued_benchmarks(device: str) -> int:
+    """Starts the queued benchmarks whose classifier is ready and measured on this device. Returns how many."""
+    planned = 0
+    while _plan_next(device):
+        planned += 1
+    return planned
+
+
+@transaction.atomic
+def _plan_next(device: str) -> bool:
+    queued = Benchmark.objects.filter(
+        state=Benchmark.State.QUEUED,
+        classifier__state=Classifier.State.READY,
+        classifier__rates__device=device,
+        classifier__rates__precision=PRECISION,
+    ).order_by("pk")
+    benchmark = locked_skipping(queued.select_related("classifier")).first()
+    if benchmark is None:
+        return False
+    if not benchmark.shards.exists():
+        _freeze(benchmark)
+        _cut(benchmark, device)
+    transitions.start(benchmark)
+    return True
+
+
+def _freeze(benchmark: Benchmark) -> None:
+    """Completes the specification with what was unknown while the weights were not here, and seals it."""
+    specification = benchmark.specification
+    specification["classifier"]["weights_sha256"] = benchmark.classifier.weights_sha256
+    benchmark.specification = specification
+    benchmark.specification_sha256 = specification_sha256(specification)
+    benchmark.save(update_fields=["specification", "specification_sha256"])
+
+
+def _cut(benchmark: Benchmark, device: str) -> None:
+    size = images_per_shard(seconds_per_image(benchmark.specification, benchmark.classifier, device))
+    count = benchmark.number_of_images
+    shards = (
+        Shard(benchmark=benchmark, method_index=method_index, start=start, stop=min(start + size, count))
+        for method_index in range(len(benchmark.specification["methods"]))
+        for start in range(0, count, size)
+    )
+    Shard.objects.bulk_create(shards, batch_size=BULK_SIZE)
+
+
+def images_per_shard(seconds_per_image: float) -> int:
+    """As many images as take about 45 seconds, at least one."""
+    return max(1, min(MOST_IMAGES_PER_SHARD, round(SHARD_SECONDS / seconds_per_image)))

@@ -1,0 +1,76 @@
+"""Classifiers and data sets that this process has open, kept from one shard to the next."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+
+from saliency_core.classifiers.loading import load_classifier
+from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.datasets.base import Dataset, open_dataset
+from saliency_core.errors import DatasetError, WeightsError
+
+if TYPE_CHECKING:
+    from saliency_core.classifiers.classifier import Classifier
+
+CLASSIFIERS_KEPT = 2
+DATASETS_KEPT = 4
+
+_classifiers: OrderedDict[tuple[Any, ...], Classifier] = OrderedDict()
+_datasets: OrderedDict[tuple[str, str, str], Dataset] = OrderedDict()
+
+
+def classifier_of(specification: dict[str, Any], class_names: list[str], device: str) -> Classifier:
+    """The classifier of a specification (its part `classifier`) on a device, loaded or kept.
+
+    Raises WeightsError if this machine does not have the weights with that SHA-256.
+    """
+    preprocessing = Preprocessing.from_dict(specification["preprocessing"])
+    key = (specification["library"], specification["architecture"], specification["weights_sha256"],
+           preprocessing, device)  # fmt: skip
+    if key not in _classifiers:
+        path = stored_weights(specification["weights_sha256"])
+        classifier = load_classifier(
+            f"{specification['library']}:{specification['architecture']}",
+            weights=path,
+            device=device,
+            preprocessing=preprocessing,
+            class_names=class_names,
+        )
+        _classifiers[key] = classifier
+    return _recent(_classifiers, key, CLASSIFIERS_KEPT)
+
+
+def dataset_of(specification: dict[str, Any]) -> Dataset:
+    """The data set of a specification (its part `dataset`), opened or kept. Raises DatasetError if it is gone or has changed."""
+    key = (specification["format"], specification["path"], specification["fingerprint"])
+    if key not in _datasets:
+        dataset = open_dataset(specification["format"], Path(specification["path"]))
+        if dataset.fingerprint() != specification["fingerprint"]:
+            raise DatasetError(
+                f"The files in {specification['path']} are not those that were registered. Put them back as they were, "
+                "or register the folder again and queue a new benchmark."
+            )
+        _datasets[key] = dataset
+    return _recent(_datasets, key, DATASETS_KEPT)
+
+
+def stored_weights(sha256: str) -> Path:
+    """The file with these weights. Raises WeightsError if it is not on this machine."""
+    path = settings.WEIGHTS_DIR / f"{sha256}.safetensors"
+    if not path.is_file():
+        raise WeightsError(
+            f"The weights {sha256[:12]}… are not in {settings.WEIGHTS_DIR} on this machine. "
+            "Copy them there from the machine that fetched them, or share that folder."
+        )
+    return path
+
+
+def _recent(kept: OrderedDict[Any, Any], key: Any, most: int) -> Any:
+    kept.move_to_end(key)
+    while len(kept) > most:
+        kept.popitem(last=False)
+    return kept[key]
