@@ -38,4 +38,8 @@ class ContentSecurityPolicyMiddleware:
 
 
 def _is_plain_host(host: str) -> bool:
-    return bool(host) and all(character.isalnum() or character in ".-:[]" for character in host) and host.isascii()
+    return (
+        bool(host)
+        and all(character.isalnum() or character in ".-:[]" for character in host)
+        and host.isascii()
+    )

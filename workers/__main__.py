@@ -9,7 +9,9 @@ import sys
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the part that was asked for. Returns the exit status: 1 with one sentence where a start is not possible."""
-    parser = argparse.ArgumentParser(prog="python -m workers", description="Saliscope's processes on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m workers", description="Saliscope's processes on this machine."
+    )
     parser.add_argument(
         "part",
         nargs="?",

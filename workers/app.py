@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 # Imported here, in the parent, so that the pool's children inherit the flag.
-from workers import parent_death, stopping  # noqa: E402
+from workers import parent_death, stopping
+
+# Running as root is a supported way (containers), and messages are JSON: nothing in them is ever executed.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("saliscope", include=["workers.tasks"])
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -22,8 +22,9 @@ from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, Worker
 from webapp.common.database import locked, locked_skipping, now_plus
 
 LEASE_SECONDS = 20.0
-MAX_ATTEMPTS = 3
-FIRST_PAUSE_SECONDS = 2.0
+# An image that takes its process down is set aside by this; a machine with a bad day must not be.
+MAX_ATTEMPTS = 5
+FIRST_PAUSE_SECONDS = 1.0
 
 
 class ClaimLost(Exception):

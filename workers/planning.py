@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import transaction
 
 from webapp.benchmarks import transitions
@@ -11,7 +12,6 @@ from webapp.benchmarks.specification import PRECISION, specification_sha256
 from webapp.common.database import locked_skipping
 from webapp.library.models import Classifier
 
-SHARD_SECONDS = 45.0
 MOST_IMAGES_PER_SHARD = 1000
 BULK_SIZE = 1000
 
@@ -63,5 +63,5 @@ def _cut(benchmark: Benchmark, device: str) -> None:
 
 
 def images_per_shard(seconds_per_image: float) -> int:
-    """As many images as take about 45 seconds, at least one."""
-    return max(1, min(MOST_IMAGES_PER_SHARD, round(SHARD_SECONDS / seconds_per_image)))
+    """As many images as take about SHARD_SECONDS, at least one."""
+    return max(1, min(MOST_IMAGES_PER_SHARD, round(settings.SHARD_SECONDS / seconds_per_image)))

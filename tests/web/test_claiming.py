@@ -114,11 +114,11 @@ def test_restarted_worker_frees_what_its_predecessor_left_at_once() -> None:
     assert still_ours(others)
 
 
-def test_failing_shard_pauses_longer_each_time_and_is_set_aside_after_three_attempts() -> None:
+def test_failing_shard_pauses_longer_each_time_and_is_set_aside_after_five_attempts() -> None:
     benchmark = factories.running_benchmark(images=4, per_shard=4)
     node = factories.node()
     pauses = []
-    for attempt in (1, 2, 3):
+    for attempt in (1, 2, 3, 4, 5):
         claim = claim_shard(node)
         fail_attempt(claim.shard_id, claim.fence, f"reason {attempt}")
         shard = Shard.objects.annotate(now=Now()).get(pk=claim.shard_id)
@@ -126,10 +126,10 @@ def test_failing_shard_pauses_longer_each_time_and_is_set_aside_after_three_atte
         assert claim_shard(node) is None
         Shard.objects.update(not_before=None)
     shard = Shard.objects.get()
-    assert pauses == [4, 8, 16]
-    assert (shard.state, shard.problem, shard.attempt) == (Shard.State.SET_ASIDE, "reason 3", 3)
+    assert pauses == [2, 4, 8, 16, 32]
+    assert (shard.state, shard.problem, shard.attempt) == (Shard.State.SET_ASIDE, "reason 5", 5)
     kinds = list(BenchmarkEvent.objects.filter(benchmark=benchmark).values_list("kind", flat=True))
-    assert kinds[-3:] == ["shard_retried", "shard_retried", "shard_set_aside"]
+    assert kinds[-5:] == ["shard_retried"] * 4 + ["shard_set_aside"]
 
 
 def test_interrupted_shard_waits_again_without_counting_the_attempt() -> None:

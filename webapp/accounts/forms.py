@@ -25,7 +25,9 @@ class PasswordInput(forms.PasswordInput):
 class SignInForm(AuthenticationForm):
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": _("This name or number and password do not belong together. Passwords mind capitals."),
+        "invalid_login": _(
+            "This name or number and password do not belong together. Passwords mind capitals."
+        ),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,7 +43,9 @@ class SignUpForm(forms.Form):
         label=_("User name"),
         max_length=150,
         help_text=_("Letters, digits and @ . + - _, not digits alone. Everybody in the lab sees it."),
-        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}
+        ),
     )
     password = forms.CharField(
         label=_("Password"), strip=False, widget=PasswordInput(attrs={"autocomplete": "new-password"})

@@ -77,7 +77,9 @@ class BenchmarkForm(forms.Form):
         available = self.chosen_dataset.number_of_images
         field = self.fields["number_of_images"]
         field.widget.attrs["max"] = available
-        field.help_text = gettext("At most %(count)s: what %(name)s has. Fewer are drawn at random, by the seed.") % {
+        field.help_text = gettext(
+            "At most %(count)s: what %(name)s has. Fewer are drawn at random, by the seed."
+        ) % {
             "count": f"{available:,}",
             "name": self.chosen_dataset.name,
         }
@@ -127,7 +129,10 @@ class BenchmarkForm(forms.Form):
         """Shows a service's refusal beside its fields, the parameters' own among them."""
         by_field = getattr(refusal, "error_dict", None)
         if by_field is not None:
-            named = {PREFIX + name if PREFIX + name in self.fields else name: errors for name, errors in by_field.items()}
+            named = {
+                PREFIX + name if PREFIX + name in self.fields else name: errors
+                for name, errors in by_field.items()
+            }
             refusal = ValidationError(named)
         add_refusal(self, refusal)
 

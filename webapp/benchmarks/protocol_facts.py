@@ -11,7 +11,12 @@ def protocol_facts(protocol: Protocol) -> list[tuple[str, str]]:
     """Title and text of everything about a protocol that two comparable figures have in common."""
     facts = [
         (_("Image"), _pipeline(protocol)),
-        (_("Class"), _("the predicted one, kept fixed") if protocol.target_rule == "predicted" else protocol.target_rule),
+        (
+            _("Class"),
+            _("the predicted one, kept fixed")
+            if protocol.target_rule == "predicted"
+            else protocol.target_rule,
+        ),
         (_("Score"), _("%(activation)s probability of the class") % {"activation": protocol.activation}),
     ]
     if protocol.experiment == "insertion_deletion":

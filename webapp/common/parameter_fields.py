@@ -19,9 +19,13 @@ def field_for(parameter: Parameter, layers: list[dict[str, Any]], default_layer:
         "required": parameter.kind not in ("boolean", "layer"),
     }
     if parameter.kind == "layer":
-        field: forms.Field = forms.ChoiceField(**common | {"initial": ""}, choices=layer_choices(layers, default_layer))
+        field: forms.Field = forms.ChoiceField(
+            **common | {"initial": ""}, choices=layer_choices(layers, default_layer)
+        )
     elif parameter.kind == "choice":
-        field = forms.ChoiceField(**common, choices=[(choice, gettext(str(choice))) for choice in parameter.choices])
+        field = forms.ChoiceField(
+            **common, choices=[(choice, gettext(str(choice))) for choice in parameter.choices]
+        )
     elif parameter.kind == "boolean":
         field = forms.BooleanField(**common)
     else:
@@ -35,8 +39,12 @@ def layer_choices(layers: list[dict[str, Any]], default_layer: str | None) -> li
     """Layers from the output back to the input, the default one first: near the output is what CAMs are made for."""
 
     def shown(layer: dict[str, Any]) -> str:
-        return f"{layer['name']}  ({layer['height']} × {layer['width']}, {layer['channels']})"
+        return gettext("%(name)s (%(height)d × %(width)d, %(channels)d channels)") % layer
 
     default = next((layer for layer in layers if layer["name"] == default_layer), None)
-    first = gettext("Default: %(layer)s") % {"layer": shown(default)} if default else gettext("Default of the model")
+    first = (
+        gettext("Default: %(layer)s") % {"layer": shown(default)}
+        if default
+        else gettext("Default of the model")
+    )
     return [("", first), *((layer["name"], shown(layer)) for layer in reversed(layers))]

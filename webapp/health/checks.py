@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def report() -> dict[str, Any]:
-    """All checks: {"status": "ok" | "unavailable", "database": {…}, "broker": {…}, "channel_layer": {…}, "workers": {…}}."""
+    """All checks by part (database, broker, channel_layer, workers), and "status": "ok" or "unavailable"."""
     parts = {
         "database": _checked("database", _database),
         "broker": _checked("broker", _broker),

@@ -14,4 +14,6 @@ from webapp.health.checks import report
 def healthz(request: HttpRequest) -> JsonResponse:
     """How database, broker, channel layer and workers are: 200 if all are well, 503 if one is not."""
     health = report()
-    return JsonResponse(health, status=200 if health["status"] == "ok" else 503, json_dumps_params={"indent": 2})
+    return JsonResponse(
+        health, status=200 if health["status"] == "ok" else 503, json_dumps_params={"indent": 2}
+    )

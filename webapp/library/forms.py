@@ -39,17 +39,22 @@ class ThreeNumbersField(forms.CharField):
         except ValueError:
             numbers = []
         if len(numbers) != 3:
-            raise ValidationError(gettext("Give three numbers, for red, green and blue, such as 0.485, 0.456, 0.406."))
+            raise ValidationError(
+                gettext("Give three numbers, for red, green and blue, such as 0.485, 0.456, 0.406.")
+            )
         return numbers
 
 
 class ImportClassifierForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What it is called in lists and reports."))
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("What it is called in lists and reports.")
+    )
     library = forms.ChoiceField(label=_("Library"), choices=Classifier.Library.choices)
     architecture = forms.CharField(
         label=_("Architecture"),
         max_length=120,
-        help_text=_("The name as the library spells it, such as resnet50. The number of classes is read from the weights."),
+        help_text=_("The name as the library spells it, such as resnet50. "
+            "The number of classes is read from the weights."),
         widget=forms.TextInput(
             attrs={"list": "architectures", "autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
         ),
@@ -69,8 +74,12 @@ class ImportClassifierForm(forms.Form):
         widget=forms.FileInput(attrs={"accept": ".txt,.json,text/plain,application/json"}),
     )
     mean = ThreeNumbersField(label=_("Mean"), help_text=_("Of each channel, on the scale from 0 to 1."))
-    std = ThreeNumbersField(label=_("Standard deviation"), help_text=_("Of each channel, on the scale from 0 to 1."))
-    size = forms.IntegerField(label=_("Input size"), min_value=32, max_value=1024, help_text=_("Pixels a side."))
+    std = ThreeNumbersField(
+        label=_("Standard deviation"), help_text=_("Of each channel, on the scale from 0 to 1.")
+    )
+    size = forms.IntegerField(
+        label=_("Input size"), min_value=32, max_value=1024, help_text=_("Pixels a side.")
+    )
     interpolation = forms.ChoiceField(
         label=_("Interpolation"),
         choices=[("bilinear", _("bilinear")), ("bicubic", _("bicubic"))],

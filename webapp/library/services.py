@@ -87,7 +87,8 @@ def import_classifier(
         class_names=class_names or [],
         state=Classifier.State.WAITING,
     )
-    classifier.full_clean()
+    # The description is the worker's to write.
+    classifier.full_clean(exclude=["description"])
     classifier.upload = _keep_upload(weights, suffix)
     classifier.save()
     hints.wake_studio()

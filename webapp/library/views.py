@@ -21,7 +21,9 @@ PROBLEMS_SHOWN = 200
 @require_GET
 @login_required
 def classifiers(request: HttpRequest) -> HttpResponse:
-    return render(request, "library/classifiers.html", {"classifiers": selectors.classifiers_for(request.user)})
+    return render(
+        request, "library/classifiers.html", {"classifiers": selectors.classifiers_for(request.user)}
+    )
 
 
 @require_GET
@@ -68,7 +70,9 @@ def import_classifier(request: HttpRequest) -> HttpResponse:
         except ValidationError as refusal:
             add_refusal(form, refusal)
         else:
-            messages.success(request, _("%(name)s was uploaded. A worker now checks the file.") % {"name": imported.name})
+            messages.success(
+                request, _("%(name)s was uploaded. A worker now checks the file.") % {"name": imported.name}
+            )
             return redirect("library:classifier", pk=imported.pk)
     context = {"form": form, "architectures": SUGGESTED_ARCHITECTURES}
     return render(request, "library/import.html", context, status=422 if form.errors else 200)

@@ -6,6 +6,7 @@ lines of the standard library's loggers.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import structlog
@@ -39,9 +40,16 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Whether it is not just `/healthz` saying 503, which it does every time it is asked during a start."""
+    return getattr(record, "status_code", None) != 503
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"worth_a_line": {"()": "django.utils.log.CallbackFilter", "callback": _is_worth_a_line}},
     "formatters": {
         "structured": {
             "()": structlog.stdlib.ProcessorFormatter,
@@ -56,6 +64,6 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # An answer 4xx is the client's business, not a warning of ours.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["worth_a_line"]},
     },
 }

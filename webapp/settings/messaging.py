@@ -11,6 +11,8 @@ BROKER_URL: str = external_broker_url() or embedded_broker.url(state_dir())
 
 QUEUE_PREFIX: str = env.str("SALISCOPE_QUEUE_PREFIX", default="saliscope")
 """Starts every key in the broker, so that several installations can share a server."""
+SHARD_SECONDS: float = env.float("SALISCOPE_SHARD_SECONDS", default=45.0)
+"""How long a worker should be busy with one claimed piece of a benchmark."""
 BENCHMARK_QUEUE = "benchmark"
 STUDIO_QUEUE = "studio"
 

@@ -44,7 +44,7 @@ class Child:
             # Ctrl-C in the terminal reaches the supervisor alone, which then stops its children in order.
             start_new_session=True,
             # The supervisor has one thread, so calling this between fork and exec is safe.
-            preexec_fn=lambda: die_with_parent(supervisor),  # noqa: PLW1509
+            preexec_fn=lambda: die_with_parent(supervisor),
         )
         assert self.process.stdout is not None
         os.set_blocking(self.process.stdout.fileno(), False)

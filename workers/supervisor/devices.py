@@ -22,7 +22,9 @@ def visible_gpus() -> list[str]:
     if program is None:
         return []
     try:
-        listing = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=15, check=True).stdout
+        listing = subprocess.run(
+            [program, "-L"], capture_output=True, text=True, timeout=15, check=True
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return []
     return gpus_listed(listing)

@@ -51,7 +51,8 @@ class Output:
         self.last_lines.extend(texts)
         if not self.quiet:
             for text in texts:
-                say(text, name=self.name)
+                if text.strip():
+                    say(text, name=self.name)
 
 
 def say(text: str, *, name: str = "") -> None:

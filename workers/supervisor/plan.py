@@ -42,7 +42,16 @@ def reconciler() -> Program:
 
 
 def web(host: str, port: int) -> Program:
-    command = [sys.executable, "-m", "uvicorn", "webapp.asgi:application", "--host", host, "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "webapp.asgi:application",
+        "--host",
+        host,
+        "--port",
+        str(port),
+    ]
     command += ["--lifespan", "off", "--no-access-log", "--log-level", "warning", "--no-server-header"]
     command += ["--ws-max-size", "65536", "--timeout-graceful-shutdown", "3"]
     return Program("web", command)
@@ -57,7 +66,8 @@ def workers() -> list[Program]:
             _worker("studio", "studio", STUDIO_QUEUE, None),
         ]
     benchmark = [
-        _worker(f"benchmark-gpu{number}", "benchmark", BENCHMARK_QUEUE, gpu) for number, gpu in enumerate(gpus)
+        _worker(f"benchmark-gpu{number}", "benchmark", BENCHMARK_QUEUE, gpu)
+        for number, gpu in enumerate(gpus)
     ]
     return [*benchmark, _worker("studio", "studio", STUDIO_QUEUE, gpus[0])]
 

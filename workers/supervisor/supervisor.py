@@ -16,6 +16,8 @@ from workers.supervisor.child import Child
 from workers.supervisor.output import say
 from workers.supervisor.plan import Program
 
+# One request to stop may come twice: make passes on what the whole process group has got already.
+SAME_SIGNAL_SECONDS = 1.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -27,14 +29,15 @@ class Supervisor:
     """One thread around a selector: children's output and signals wake it.
 
     A context manager: on leaving, every child is stopped, the last started group first and within a group together.
-    A second signal while stopping kills what is still running. `Stopped` is its normal end and goes no further.
+    Signalled again while stopping, it kills what is still running. `Stopped` is its normal end and goes no further.
     """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._groups: list[list[Child]] = []
         self._selector = selectors.DefaultSelector()
-        self._signals = 0
+        self._signalled_at: float | None = None
+        self._impatient = False
         self._previous: dict[signal.Signals, object] = {}
         self._stopping = False
 
@@ -85,10 +88,15 @@ class Supervisor:
         self._groups.pop()
         self._forget(child)
         if child.note_end() != 0:
-            raise EnvironmentProblem(f"The step “{program.name}” failed; what it said is above and in {child.output.path}.")
+            raise EnvironmentProblem(
+                f"The step “{program.name}” failed; what it said is above and in {child.output.path}."
+            )
 
     def wait_until(self, condition: Callable[[], bool], *, every: float, seconds: float) -> bool:
-        """Looks after the children until the condition holds; False after so many seconds. Raises Stopped on a signal."""
+        """Looks after the children until the condition holds; False after so many seconds.
+
+        Raises Stopped on a signal.
+        """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if condition():
@@ -103,7 +111,7 @@ class Supervisor:
 
     def _pump(self, condition: Callable[[], bool], until: float | None = None) -> None:
         while not condition():
-            if self._signals and not self._stopping:
+            if self._signalled_at is not None and not self._stopping:
                 raise Stopped
             timeouts = [child.start_again_at for child in self._children() if child.process is None]
             if until is not None:
@@ -134,14 +142,16 @@ class Supervisor:
                 status = child.note_end()
                 child.output.show_last_lines()
                 pause = child.schedule_start()
-                say(f"{child.program.name} ended unexpectedly ({_how(status)}); starting it again in {pause:g} s.")
+                name = child.program.name
+                say(f"{name} ended unexpectedly ({_how(status)}); starting it again in {pause:g} s.")
 
     def _start(self, child: Child) -> None:
         try:
             child.start()
         except OSError as problem:
+            program = child.program.command[0]
             raise EnvironmentProblem(
-                f"{child.program.command[0]} cannot be started ({problem.strerror}): install the requirements again."
+                f"{program} cannot be started ({problem.strerror}): remove the folder .venv and try again."
             ) from problem
         assert child.process is not None
         self._selector.register(child.process.stdout, selectors.EVENT_READ, child)  # type: ignore[arg-type]
@@ -165,10 +175,9 @@ class Supervisor:
             begin = time.monotonic()
             killed: set[str] = set()
             while still := [child for child in running if child.is_running]:
-                impatient = self._signals >= 2
                 for child in still:
                     overdue = time.monotonic() - begin >= child.program.stop_seconds
-                    if (impatient or overdue) and child.program.name not in killed:
+                    if (self._impatient or overdue) and child.program.name not in killed:
                         killed.add(child.program.name)
                         say(f"{child.program.name} is still running and is killed.")
                         child.signal_group(signal.SIGKILL)
@@ -178,7 +187,11 @@ class Supervisor:
                 child.note_end()
 
     def _on_stop_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals += 1
+        now = time.monotonic()
+        if self._signalled_at is None:
+            self._signalled_at = now
+        elif now - self._signalled_at > SAME_SIGNAL_SECONDS:
+            self._impatient = True
 
 
 def _how(status: int) -> str:

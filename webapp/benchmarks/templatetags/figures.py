@@ -107,7 +107,16 @@ def item(mapping: dict[str, Any] | None, key: Any) -> Any:
 @register.filter
 def method_colour(key: str) -> str:
     """The custom property with a method's colour; the same for a method wherever it appears."""
-    order = ("grad_cam", "grad_cam_plus_plus", "score_cam", "ss_cam", "group_cam", "msg_cam", "rise", "ablation_cam")
+    order = (
+        "grad_cam",
+        "grad_cam_plus_plus",
+        "score_cam",
+        "ss_cam",
+        "group_cam",
+        "msg_cam",
+        "rise",
+        "ablation_cam",
+    )
     place = order.index(key) if key in order else sum(key.encode()) % len(order)
     return f"--method-{place + 1}"
 
@@ -116,7 +125,11 @@ def method_colour(key: str) -> str:
 def event_text(event: Any) -> str:
     """One line of a benchmark's log."""
     payload = event.payload
-    images = {"first": payload.get("start", 0) + 1, "last": payload.get("stop", 0), "reason": payload.get("reason", "")}
+    images = {
+        "first": payload.get("start", 0) + 1,
+        "last": payload.get("stop", 0),
+        "reason": payload.get("reason", ""),
+    }
     texts = {
         "queued": gettext("Queued"),
         "started": gettext("Started"),
@@ -127,6 +140,9 @@ def event_text(event: Any) -> str:
         "failed": gettext("Failed: %(problem)s") % {"problem": payload.get("problem", "")},
         "shard_done": gettext("Images %(first)d to %(last)d done") % images,
         "shard_retried": gettext("Images %(first)d to %(last)d are tried again: %(reason)s") % images,
-        "shard_set_aside": gettext("Images %(first)d to %(last)d set aside after the last attempt: %(reason)s") % images,
+        "shard_set_aside": gettext(
+            "Images %(first)d to %(last)d set aside after the last attempt: %(reason)s"
+        )
+        % images,
     }
     return texts.get(event.kind, event.kind)

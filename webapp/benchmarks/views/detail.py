@@ -75,14 +75,16 @@ def _live_context(benchmark: Benchmark) -> dict[str, Any]:
         "benchmark": benchmark,
         "progress": progress_of(benchmark),
         "method": description,
-        "parameters": [(parameter, method["parameters"].get(parameter.name)) for parameter in description.parameters],
+        "parameters": [
+            (parameter, method["parameters"].get(parameter.name)) for parameter in description.parameters
+        ],
         "experiment": experiment_description(experiment["key"]),
         "protocol": protocol(experiment["key"], experiment["protocol"]),
         "protocol_facts": protocol_facts(protocol(experiment["key"], experiment["protocol"])),
         "chart": chart,
         "environments": environments_of(benchmark),
         "seconds": working_seconds(benchmark),
-        "events": benchmark.events.order_by("-seq")[:EVENTS_SHOWN],
+        "events": benchmark.events.exclude(kind="figures").order_by("-seq")[:EVENTS_SHOWN],
     }
 
 

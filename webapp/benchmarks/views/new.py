@@ -22,7 +22,9 @@ from webapp.benchmarks.protocol_facts import protocol_facts
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     """Shows the form as the address says, or queues the benchmark."""
-    form = BenchmarkForm(request.POST if request.method == "POST" else None, owner=request.user, chosen=request.GET)
+    form = BenchmarkForm(
+        request.POST if request.method == "POST" else None, owner=request.user, chosen=request.GET
+    )
     if request.method == "POST" and form.is_valid():
         try:
             benchmark = _queue(form)

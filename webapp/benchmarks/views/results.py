@@ -50,7 +50,11 @@ def results_context(benchmark: Benchmark) -> dict[str, Any]:
 def images(request: HttpRequest, pk: int) -> HttpResponse:
     """The table of images alone; `sort` and `page` in the address are those of the benchmark's page."""
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
-    return render(request, "benchmarks/parts/images.html", {"benchmark": benchmark, **images_context(request, benchmark)})
+    return render(
+        request,
+        "benchmarks/parts/images.html",
+        {"benchmark": benchmark, **images_context(request, benchmark)},
+    )
 
 
 def images_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
@@ -66,7 +70,9 @@ def maps(request: HttpRequest, pk: int) -> HttpResponse:
     asked = set(request.POST.getlist("image")[:PAGE_SIZE])
     columns = results_of(benchmark, with_curves=False)
     targets = columns.scalars.get("target", ())
-    wanted = [(name, int(target)) for name, target in zip(columns.images, targets, strict=True) if name in asked]
+    wanted = [
+        (name, int(target)) for name, target in zip(columns.images, targets, strict=True) if name in asked
+    ]
     explanations = explain_benchmark_images(owner=request.user, benchmark=benchmark, images=wanted)
     return JsonResponse(
         {"maps": [{"image": name, **explanation_payload(found)} for name, found in explanations.items()]}

@@ -1,0 +1,107 @@
+"""The Chinese texts are complete: everything that templates, Python and saliency_core's descriptions show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from django.test import Client
+from django.utils.translation import gettext, override
+
+from saliency_core.experiments.base import experiment_descriptions
+from saliency_core.methods.registry import method_descriptions
+
+TRANS = re.compile(r"""\{%\s*trans(?:late)?\s+(?:"([^"]+)"|'([^']+)')""")
+BLOCK = re.compile(r"\{%\s*blocktrans(?:late)?\b[^%]*%\}(.*?)\{%\s*endblocktrans(?:late)?\s*%\}", re.DOTALL)
+PLURAL = re.compile(r"\{%\s*plural\s*%\}")
+VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+
+
+@pytest.fixture(scope="module")
+def catalogue(repository: Path) -> Catalog:
+    with (repository / "locale/zh_Hans/LC_MESSAGES/django.po").open("rb") as file:
+        return read_po(file, locale="zh_Hans")
+
+
+def test_every_text_is_translated(repository: Path, catalogue: Catalog) -> None:
+    translated = {first_form(message.id) for message in catalogue if message.id and all_forms(message.string)}
+    shown = {*texts_of_templates(repository), *texts_of_python(repository), *texts_of_descriptions()}
+    assert sorted(shown - translated) == []
+
+
+def test_translations_keep_their_placeholders(catalogue: Catalog) -> None:
+    pattern = re.compile(r"%\(\w+\)[^a-z]*[a-z]")
+    for message in catalogue:
+        if message.id:
+            ids = message.id[-1] if isinstance(message.id, list | tuple) else message.id
+            for text in all_forms(message.string):
+                assert sorted(pattern.findall(text)) == sorted(pattern.findall(ids)), message.id
+
+
+def test_pages_are_chinese(
+    client: Client, repository: Path, catalogue: Catalog, settings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "zh_Hans" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    with (folder / "django.mo").open("wb") as file:
+        write_mo(file, catalogue)
+    settings.LOCALE_PATHS = [tmp_path]
+    client.cookies["django_language"] = "zh-hans"
+    assert "显著图解释方法对比评测系统" in client.get("/").content.decode()
+    with override("zh-hans"):
+        assert gettext("Sign in") == "登录"
+
+
+def first_form(text: str | tuple[str, ...] | list[str]) -> str:
+    return text if isinstance(text, str) else text[0]
+
+
+def all_forms(text: str | tuple[str, ...] | list[str]) -> list[str]:
+    """The translated forms, or none if one of them is missing."""
+    forms = [text] if isinstance(text, str) else list(text)
+    return forms if all(forms) else []
+
+
+def texts_of_templates(repository: Path) -> Iterator[str]:
+    for template in (repository / "templates").rglob("*.html"):
+        source = template.read_text(encoding="utf-8")
+        for double, single in TRANS.findall(source):
+            yield (double or single).replace("%", "%%")
+        for block in BLOCK.findall(source):
+            singular = PLURAL.split(block)[0]
+            yield VARIABLE.sub(r"%(\1)s", singular.replace("%", "%%"))
+
+
+def texts_of_python(repository: Path) -> Iterator[str]:
+    keywords = {
+        "_": None,
+        "gettext": None,
+        "gettext_lazy": None,
+        "pgettext": ((1, "c"), 2),
+        "ngettext": (1, 2),
+    }
+    for folder in (repository / "webapp").iterdir():
+        for source in folder.rglob("*.py") if folder.is_dir() else ():
+            if "migrations" not in source.parts:
+                for _line, text, _comments, _context in extract_from_file(
+                    "python", source, keywords=keywords
+                ):
+                    yield first_form(text)
+
+
+def texts_of_descriptions() -> Iterator[str]:
+    for method in method_descriptions():
+        yield from filter(None, (method.title, method.summary))
+        for parameter in method.parameters:
+            texts = (parameter.title, parameter.help, parameter.unit, parameter.source, *parameter.choices)
+            yield from filter(None, texts)
+    for experiment in experiment_descriptions():
+        yield from filter(None, (experiment.title, experiment.summary))
+        for protocol in experiment.protocols:
+            yield from filter(None, (protocol.summary, protocol.source))
