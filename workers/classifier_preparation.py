@@ -10,9 +10,10 @@ import structlog
 from django.conf import settings
 
 from saliency_core.classifiers.catalogue import builtin_classifier
-from saliency_core.classifiers.fetching import locate_or_fetch
+from saliency_core.classifiers.fetching import check_digest, locate_or_fetch
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.classifiers.weights import sha256_of
 from saliency_core.errors import Interrupted, SaliscopeError
 from webapp.benchmarks.announcements import announce_classifier
 from webapp.library import services
@@ -45,6 +46,7 @@ def _prepare(row: Classifier) -> None:
         source = locate_or_fetch(
             builtin, settings.WEIGHTS_FOLDERS, settings.ALLOW_WEIGHTS_DOWNLOAD, _progress_reporter(row)
         )
+        check_digest(source.name, sha256_of(source))
         weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, builtin_key=row.key)
     else:
         source = settings.UPLOADS_DIR / row.upload

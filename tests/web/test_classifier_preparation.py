@@ -1,0 +1,206 @@
+"""Making classifiers ready, with real files opened in the real sandbox process."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from saliency_core.classifiers.architectures import Architecture, build
+from saliency_core.classifiers.catalogue import builtin_classifier
+from saliency_core.classifiers.weights import sha256_of
+from saliency_core.lazy import torch
+from tests.web import factories
+from webapp.library import services
+from webapp.library.models import Classifier
+from workers import classifier_preparation
+
+pytestmark = pytest.mark.django_db
+
+TINY = Architecture("timm", "test_resnet")  # a few hundred kilobytes, with random weights here
+PREPROCESSING = {
+    "pipeline": "squash",
+    "size": 160,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "interpolation": "bicubic",
+}
+
+
+@pytest.fixture
+def folders(tmp_path: Path, settings: Any) -> Path:
+    for name in ("weights", "uploads"):
+        (tmp_path / name).mkdir()
+    settings.WEIGHTS_DIR = tmp_path / "weights"
+    settings.UPLOADS_DIR = tmp_path / "uploads"
+    settings.WEIGHTS_FOLDERS = (settings.WEIGHTS_DIR,)
+    return tmp_path
+
+
+def saved(architecture: Architecture, path: Path, classes: int = 7) -> bytes:
+    torch.manual_seed(0)
+    torch.save(build(architecture, classes).state_dict(), path)
+    return path.read_bytes()
+
+
+def imported(content: bytes, name: str = "weights.pth", architecture: str = TINY.name) -> Classifier:
+    return services.import_classifier(
+        owner=factories.member(),
+        name="My model",
+        library="timm",
+        architecture=architecture,
+        weights=SimpleUploadedFile(name, content),
+        preprocessing=PREPROCESSING,
+    )
+
+
+def prepared(classifier: Classifier) -> Classifier:
+    claimed = services.claim_preparation()
+    assert claimed == classifier
+    classifier_preparation.prepare(claimed)
+    classifier.refresh_from_db()
+    return classifier
+
+
+def test_state_dict_becomes_safetensors_under_its_sha256(folders: Path) -> None:
+    classifier = prepared(imported(saved(TINY, folders / "mine.pth")))
+    assert (classifier.state, classifier.problem) == (Classifier.State.READY, "")
+    stored = folders / "weights" / f"{classifier.weights_sha256}.safetensors"
+    assert sha256_of(stored) == classifier.weights_sha256
+    assert list((folders / "uploads").iterdir()) == []
+    assert classifier.description["class_names"] == [f"class {number}" for number in range(7)]
+    assert classifier.family == "cnn"
+    assert classifier.default_layer in [layer["name"] for layer in classifier.layers]
+
+
+def test_same_tensors_are_stored_once_whatever_the_container(folders: Path) -> None:
+    from safetensors.torch import save_file
+
+    saved(TINY, folders / "mine.pth")
+    save_file(torch.load(folders / "mine.pth", weights_only=True), folders / "mine.safetensors")
+    first = prepared(imported((folders / "mine.pth").read_bytes()))
+    second = prepared(imported((folders / "mine.safetensors").read_bytes(), "weights.safetensors"))
+    assert first.weights_sha256 == second.weights_sha256
+    assert len(list((folders / "weights").iterdir())) == 1
+
+
+def test_weights_of_another_architecture_are_told_by_their_tensors(folders: Path) -> None:
+    other = Architecture("timm", "test_efficientnet")
+    classifier = prepared(imported(saved(other, folders / "mine.pth")))
+    assert classifier.state == Classifier.State.FAILED
+    assert "do not fit" in classifier.problem
+    assert "conv1.0.weight [16, 3, 3, 3] is missing" in classifier.problem
+    assert list((folders / "weights").iterdir()) == []
+    assert list((folders / "uploads").iterdir()) == []
+
+
+class Malicious:
+    def __init__(self, proof: Path) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.proof,)
+
+
+def test_pickle_with_code_is_refused_and_nothing_runs(folders: Path) -> None:
+    proof = folders / "executed"
+    classifier = prepared(imported(pickle.dumps({"conv.weight": Malicious(proof)})))
+    assert not proof.exists()
+    assert classifier.state == Classifier.State.FAILED
+    assert "torch.save(model.state_dict()" in classifier.problem
+    assert list((folders / "uploads").iterdir()) == []
+
+
+def test_whole_model_is_refused_with_the_way_out(folders: Path) -> None:
+    torch.save(build(TINY), folders / "mine.pth")
+    classifier = prepared(imported((folders / "mine.pth").read_bytes()))
+    assert classifier.state == Classifier.State.FAILED
+    assert "torch.save(model.state_dict()" in classifier.problem
+
+
+@pytest.mark.parametrize("name", ["model.onnx.zip", "model.exe", "weights"])
+def test_other_files_are_refused_at_once(folders: Path, name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        imported(b"", name)
+    assert "safetensors" in refused.value.message_dict["weights"][0]
+    assert not Classifier.objects.exists()
+
+
+def test_unknown_architecture_names_similar_ones(folders: Path) -> None:
+    classifier = prepared(imported(saved(TINY, folders / "mine.pth"), architecture="test_resnt"))
+    assert classifier.state == Classifier.State.FAILED
+    assert "test_resnet" in classifier.problem
+
+
+def builtin_row(key: str) -> Classifier:
+    services.register_builtin_classifiers()
+    row = Classifier.objects.get(key=key)
+    services.request_preparation(row)
+    return row
+
+
+def test_missing_weights_without_network_name_the_file_and_the_folder(folders: Path, settings: Any) -> None:
+    settings.ALLOW_WEIGHTS_DOWNLOAD = False
+    row = prepared(builtin_row("vgg19"))
+    assert row.state == Classifier.State.FAILED
+    assert "vgg19-dcbb9e9d.pth" in row.problem
+    assert str(folders / "weights") in row.problem
+
+
+def test_damaged_file_in_the_weights_folder_is_told(folders: Path) -> None:
+    saved(Architecture("torchvision", "resnet18"), folders / "weights" / "resnet18-f37072fd.pth", 1000)
+    row = prepared(builtin_row("resnet18"))
+    assert row.state == Classifier.State.FAILED
+    assert "damaged" in row.problem
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def weights_server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_weights_are_fetched_at_first_use_with_progress(
+    folders: Path, weights_server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, address = weights_server
+    saved(Architecture("torchvision", "resnet18"), folder / "new.pth", 1000)
+    name = f"resnet18-{sha256_of(folder / 'new.pth')[:8]}.pth"
+    (folder / "new.pth").rename(folder / name)
+    builtin = replace(builtin_classifier("resnet18"), weights_file=name, weights_source=f"{address}/{name}")
+    monkeypatch.setattr(classifier_preparation, "builtin_classifier", lambda key: builtin)
+    monkeypatch.setattr(classifier_preparation, "PROGRESS_EVERY_SECONDS", 0.0)
+    reported = []
+    report = services.report_preparation_progress
+    monkeypatch.setattr(
+        services, "report_preparation_progress", lambda *values: (reported.append(values[1:]), report(*values))
+    )
+    row = prepared(builtin_row("resnet18"))
+    size = (folder / name).stat().st_size
+    assert (row.state, row.problem) == (Classifier.State.READY, "")
+    assert reported[-1] == (size, size)
+    assert 0 < reported[0][0] < size
+    assert (row.bytes_done, row.bytes_total) == (size, size)
+    assert row.default_layer == "layer4"
+    assert {"name": "layer4", "channels": 512, "height": 7, "width": 7}.items() <= next(
+        layer for layer in row.layers if layer["name"] == "layer4"
+    ).items()

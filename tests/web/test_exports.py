@@ -1,0 +1,65 @@
+"""What is taken away: the table of images and the report."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from tests.web import factories
+from webapp.benchmarks.exports import csv_lines, report_text
+from webapp.benchmarks.models import Benchmark
+from workers import reconciler
+from workers.claiming import claim_shard, deliver
+
+pytestmark = pytest.mark.django_db
+ENVIRONMENT = {"device": "Test processor", "versions": {"torch": "2.13.0"}}
+
+
+def finished_benchmark() -> Benchmark:
+    benchmark = factories.running_benchmark(factories.member(username="Ada"), images=8, per_shard=4)
+    node = factories.node()
+    deliver(claim_shard(node), factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim_shard(node), factories.columns(4, 8, failed=(5,)), ENVIRONMENT)
+    reconciler.reconcile()
+    benchmark.refresh_from_db()
+    return benchmark
+
+
+def test_table_has_one_row_an_image_in_the_order_of_the_data_set() -> None:
+    rows = list(csv.DictReader(io.StringIO("".join(csv_lines(finished_benchmark())))))
+    assert [row["image"] for row in rows] == [f"{number:03}.jpg" for number in range(8)]
+    assert rows[0]["insertion_auc"] == "0.01000000"
+    assert rows[0]["overall"] == "0.00500000"
+    assert [row["status"] for row in rows] == ["done"] * 5 + ["failed"] + ["done"] * 2
+    assert rows[5]["reason"] == "truncated"
+
+
+def test_report_names_all_that_the_figures_rest_on() -> None:
+    benchmark = finished_benchmark()
+    report = report_text(benchmark)
+    for part in (
+        "insertion-deletion/thesis@1",
+        "ab" * 32,  # weights
+        "cd" * 32,  # data set
+        benchmark.specification_sha256 or "not sealed yet",
+        "Test processor",
+        "2.13.0",
+        "features.29",
+        "Ada (10001)",
+        "005.jpg: truncated",
+        "8 of 100",
+    ):
+        assert part in report
+    # (1 + 2 + 3 + 4 + 5 + 7 + 8) / 7 percent
+    assert "Insertion AUC     4.29 [" in report
+    assert "Failed            1" in report
+
+
+def test_unfinished_benchmark_exports_what_it_has() -> None:
+    benchmark = factories.running_benchmark(images=8, per_shard=4)
+    assert "Images            0" in report_text(benchmark)
+    assert len(list(csv_lines(benchmark))) == 1
+    deliver(claim_shard(factories.node()), factories.columns(0, 4), ENVIRONMENT)
+    assert len(list(csv_lines(benchmark))) == 5
