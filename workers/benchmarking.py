@@ -15,10 +15,11 @@ from saliency_core.methods.registry import create_method
 from saliency_core.provenance import versions
 from saliency_core.scoring.rate import measure_forward_rate
 from saliency_core.scoring.scorer import Scorer
+from webapp.benchmarks.estimates import forwards_per_image
 from webapp.benchmarks.specification import PRECISION
 from webapp.common import hints
 from webapp.library.models import Classifier
-from webapp.library.services import record_forward_rate
+from webapp.library.services import correct_forward_rate, record_forward_rate
 from workers import stopping
 from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attempt, give_back, work_waits
 from workers.node import Node
@@ -27,6 +28,7 @@ from workers.progress import ShardWatch
 from workers.resources import classifier_of, dataset_of
 
 log = structlog.get_logger(__name__)
+LEAST_SECONDS_TO_JUDGE_BY = 3.0
 
 
 def work_once(node: Node) -> None:
@@ -86,7 +88,9 @@ def run_claim(node: Node, claim: Claim) -> None:
         give_back(claim)
     except Exception as problem:
         log.exception("shard_failed")
-        reason = str(problem) if isinstance(problem, SaliscopeError) else f"{type(problem).__name__}: {problem}"
+        reason = (
+            str(problem) if isinstance(problem, SaliscopeError) else f"{type(problem).__name__}: {problem}"
+        )
         fail_attempt(claim.shard_id, claim.fence, reason)
     finally:
         node.watch(None)
@@ -101,7 +105,8 @@ def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> Columns:
     subset = subset_indices(len(dataset), specification["subset"]["count"], specification["subset"]["seed"])
     method = specification["methods"][claim.method_index]
     experiment = specification["experiments"][0]
-    return run_benchmark(
+    started = time.monotonic()
+    columns = run_benchmark(
         classifier,
         dataset,
         subset[claim.start : claim.stop],
@@ -110,5 +115,13 @@ def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> Columns:
         Scorer(classifier, precision=specification["precision"], on_batch=watch.on_batch),
         on_image=watch.on_image,
     )
-
-
+    seconds = time.monotonic() - started
+    if len(columns) and seconds >= LEAST_SECONDS_TO_JUDGE_BY:
+        forwards = forwards_per_image(specification, claim.method_index) * len(columns)
+        correct_forward_rate(
+            row,
+            device=node.device_name,
+            precision=specification["precision"],
+            images_per_second=forwards / seconds,
+        )
+    return columns

@@ -50,7 +50,12 @@ def claim_shard(node: WorkerNode) -> Claim | None:
     waiting = (
         Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
-        .order_by(F("benchmark__owner__turn__served_at").asc(nulls_first=True), "benchmark_id", "method_index", "start")
+        .order_by(
+            F("benchmark__owner__turn__served_at").asc(nulls_first=True),
+            "benchmark_id",
+            "method_index",
+            "start",
+        )
         .select_related("benchmark")
     )
     shard = locked_skipping(waiting).first()
@@ -120,7 +125,12 @@ def deliver(claim: Claim, columns: Columns, environment: dict[str, Any]) -> None
     record_event(
         benchmark,
         "shard_done",
-        {"start": shard.start, "stop": shard.stop, "failed": len(columns.failures), "worker": environment.get("worker")},
+        {
+            "start": shard.start,
+            "stop": shard.stop,
+            "failed": len(columns.failures),
+            "worker": environment.get("worker"),
+        },
     )
 
 
@@ -156,7 +166,9 @@ def failed_columns(shard: Shard, reason: str) -> Columns:
     specification = shard.benchmark.specification
     try:
         dataset = open_dataset(specification["dataset"]["format"], specification["dataset"]["path"])
-        subset = subset_indices(len(dataset), specification["subset"]["count"], specification["subset"]["seed"])
+        subset = subset_indices(
+            len(dataset), specification["subset"]["count"], specification["subset"]["seed"]
+        )
         images = [(index, dataset.sample(index).identifier) for index in subset[shard.start : shard.stop]]
     except DatasetError:
         images = [(position, f"image {position + 1}") for position in range(shard.start, shard.stop)]

@@ -1,7 +1,8 @@
-"""Opens one model file in a process of its own: limited memory, time and file size, and no network where that is possible.
+"""Opens one model file in a process of its own, with limits and, where that is possible, without network.
 
 `python -m workers.model_file_sandbox FILE FOLDER [KEY]` reads a state dict, writes it to FOLDER as
-safetensors under its SHA-256 (under the names of the built-in classifier KEY, where its file has others) and prints one line of JSON: {"path", "sha256"} or {"problem"}.
+safetensors under its SHA-256 and prints one line of JSON: {"path", "sha256"} or {"problem"}. KEY is the built-in
+classifier whose names the tensors get where its file has others.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def _under_own_names(state_dict: dict[str, Any], builtin_key: str) -> dict[str, 
 
 
 def _limit() -> None:
-    # A network namespace of its own has no way out. Needs privileges, or user namespaces; without, the other limits hold.
+    # A network namespace of its own has no way out. Where the system allows none, the other limits still hold.
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) != 0:
         libc.unshare(CLONE_NEWUSER | CLONE_NEWNET)

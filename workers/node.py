@@ -102,5 +102,3 @@ class Node:
 def sign_off(name: str) -> None:
     """Marks a worker that ends in good order as stopped."""
     WorkerNode.objects.filter(name=name).update(stopped_at=Now(), activity="")
-
-

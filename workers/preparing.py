@@ -53,4 +53,3 @@ def prepare_first_classifier() -> None:
     from workers.classifier_preparation import prepare
 
     prepare(row)
-

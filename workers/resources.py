@@ -45,7 +45,7 @@ def classifier_of(specification: dict[str, Any], class_names: list[str], device:
 
 
 def dataset_of(specification: dict[str, Any]) -> Dataset:
-    """The data set of a specification (its part `dataset`), opened or kept. Raises DatasetError if it is gone or has changed."""
+    """The data set of a specification (its part `dataset`). Raises DatasetError if it is gone or has changed."""
     key = (specification["format"], specification["path"], specification["fingerprint"])
     if key not in _datasets:
         dataset = open_dataset(specification["format"], Path(specification["path"]))

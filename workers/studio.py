@@ -18,7 +18,12 @@ from webapp.benchmarks.payloads import explanation_payload
 from webapp.common import hints
 from webapp.library.services import claim_preparation
 from webapp.studio.models import Explanation
-from webapp.studio.services import claim_explanations, explanation_folder, fail_explanation, finish_explanation
+from webapp.studio.services import (
+    claim_explanations,
+    explanation_folder,
+    fail_explanation,
+    finish_explanation,
+)
 from workers import stopping
 from workers.benchmarking import specification_of
 from workers.classifier_preparation import prepare
@@ -53,7 +58,10 @@ def draw(node: Node, explanations: list[Explanation]) -> None:
     """Draws maps that have classifier, method and parameters in common; one that fails does not disturb the others."""
     first = explanations[0]
     specification = specification_of(first.classifier)
-    specification["preprocessing"] = specification["preprocessing"] | {"pipeline": first.pipeline, "size": first.size}
+    specification["preprocessing"] = specification["preprocessing"] | {
+        "pipeline": first.pipeline,
+        "size": first.size,
+    }
     try:
         classifier = classifier_of(specification, first.classifier.class_names, node.torch_device)
         dataset = dataset_of(

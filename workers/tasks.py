@@ -24,7 +24,10 @@ def register_node(**_: Any) -> None:
     """Every pool child is a node of its own; connections of the parent are not for it."""
     global _node
     connections.close_all()
-    _node = Node(kind=os.environ.get("SALISCOPE_WORKER_KIND", "benchmark"), device=os.environ.get("SALISCOPE_DEVICE", "cpu"))
+    _node = Node(
+        kind=os.environ.get("SALISCOPE_WORKER_KIND", "benchmark"),
+        device=os.environ.get("SALISCOPE_DEVICE", "cpu"),
+    )
     _node.start()
 
 

@@ -57,7 +57,10 @@ def look(application: Application, benchmark: int) -> dict[str, Any]:
 
 
 def wait_for(
-    application: Application, benchmark: int, condition: Callable[[dict[str, Any]], bool], seconds: float = 180
+    application: Application,
+    benchmark: int,
+    condition: Callable[[dict[str, Any]], bool],
+    seconds: float = 180,
 ) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while True:

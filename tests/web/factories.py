@@ -84,13 +84,17 @@ def queued_benchmark(owner: User | None = None, images: int = 10, **fields: Any)
     )
 
 
-def running_benchmark(owner: User | None = None, images: int = 10, per_shard: int = 4, **fields: Any) -> Benchmark:
+def running_benchmark(
+    owner: User | None = None, images: int = 10, per_shard: int = 4, **fields: Any
+) -> Benchmark:
     """A benchmark that has been started, cut into shards of the given size."""
     from webapp.benchmarks import transitions
 
     benchmark = queued_benchmark(owner, images, **fields)
     for start in range(0, images, per_shard):
-        Shard.objects.create(benchmark=benchmark, method_index=0, start=start, stop=min(images, start + per_shard))
+        Shard.objects.create(
+            benchmark=benchmark, method_index=0, start=start, stop=min(images, start + per_shard)
+        )
     transitions.start(benchmark)
     return benchmark
 
@@ -113,6 +117,9 @@ def columns(start: int, stop: int, *, failed: tuple[int, ...] = ()) -> Columns:
             "degenerate": np.zeros(len(measured), dtype=bool),
             "seconds": np.ones(len(measured)),
         },
-        curves={name: np.tile(insertion[:, None], (1, 113)).astype(np.float32) for name in ("insertion", "deletion")},
+        curves={
+            name: np.tile(insertion[:, None], (1, 113)).astype(np.float32)
+            for name in ("insertion", "deletion")
+        },
         failures=[{"index": index, "image": f"{index:03}.jpg", "reason": "truncated"} for index in failed],
     )

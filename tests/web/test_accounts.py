@@ -40,7 +40,9 @@ def test_name_in_any_case_and_number_sign_in(given: str) -> None:
     assert authenticate(username=given, password=factories.PASSWORD) == ada
 
 
-@pytest.mark.parametrize(("given", "password"), [("ada", "wrong password"), ("10002", factories.PASSWORD), ("", "x")])
+@pytest.mark.parametrize(
+    ("given", "password"), [("ada", "wrong password"), ("10002", factories.PASSWORD), ("", "x")]
+)
 def test_wrong_name_number_or_password_does_not(given: str, password: str) -> None:
     factories.member(username="Ada")
     assert authenticate(username=given, password=password) is None

@@ -107,7 +107,13 @@ def test_message_that_comes_twice_is_sent_once() -> None:
 
 def test_maps_that_were_asked_for_arrive_at_their_owner() -> None:
     benchmark = factories.running_benchmark()
-    payload = {"type": "explanation", "id": 5, "state": "ready", "overlay_url": "/maps/5/overlay.webp", "problem": ""}
+    payload = {
+        "type": "explanation",
+        "id": 5,
+        "state": "ready",
+        "overlay_url": "/maps/5/overlay.webp",
+        "problem": "",
+    }
 
     def happen() -> None:
         send(member_group(benchmark.owner_id), {"type": "member.explanation", "payload": payload})

@@ -14,7 +14,15 @@ from webapp.benchmarks import transitions
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult
 from webapp.benchmarks.selectors import progress_of, results_of
 from workers import claiming
-from workers.claiming import ClaimLost, claim_shard, deliver, extend_lease, fail_attempt, give_back, still_ours
+from workers.claiming import (
+    ClaimLost,
+    claim_shard,
+    deliver,
+    extend_lease,
+    fail_attempt,
+    give_back,
+    still_ours,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ENVIRONMENT = {"device": "Test processor", "versions": {}}

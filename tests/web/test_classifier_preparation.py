@@ -192,7 +192,9 @@ def test_weights_are_fetched_at_first_use_with_progress(
     reported = []
     report = services.report_preparation_progress
     monkeypatch.setattr(
-        services, "report_preparation_progress", lambda *values: (reported.append(values[1:]), report(*values))
+        services,
+        "report_preparation_progress",
+        lambda *values: (reported.append(values[1:]), report(*values)),
     )
     row = prepared(builtin_row("resnet18"))
     size = (folder / name).stat().st_size

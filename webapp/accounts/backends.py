@@ -14,7 +14,11 @@ class NameOrNumberBackend(ModelBackend):
     """Accepts the user name (in any case) or the account number; user names never consist of digits alone."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
     ) -> User | None:
         name_or_number = (username or "").strip()
         if not name_or_number or password is None:

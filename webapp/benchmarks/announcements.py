@@ -9,7 +9,7 @@ from webapp.library.models import Classifier
 
 
 def announce_classifier(classifier: Classifier) -> None:
-    """Sends the state of a classifier (weights fetched so far, problem) to the pages of queued benchmarks that use it."""
+    """Sends weights fetched so far, or the problem, to the pages of queued benchmarks that use a classifier."""
     classifier.refresh_from_db()
     waiting = Benchmark.objects.filter(classifier=classifier, state=Benchmark.State.QUEUED)
     for benchmark_id in waiting.values_list("pk", flat=True):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from saliency_core.experiments.base import protocol as find_protocol
 from saliency_core.estimate import benchmark_forwards, expected_seconds
+from saliency_core.experiments.base import protocol as find_protocol
 from saliency_core.methods.registry import method_description
 from webapp.benchmarks.models import WorkerNode
 from webapp.benchmarks.selectors import live_workers
@@ -28,13 +28,21 @@ class Estimate:
 
 
 def estimate(
-    *, classifier: Classifier, method: str, parameters: dict[str, Any], experiment: str, protocol: str, images: int
+    *,
+    classifier: Classifier,
+    method: str,
+    parameters: dict[str, Any],
+    experiment: str,
+    protocol: str,
+    images: int,
 ) -> Estimate:
     """The expected time of a benchmark that has the living workers to itself.
 
     forwards_per_image counts forward equivalents: a backward pass as two forwards.
     """
-    forwards = benchmark_forwards(method_description(method), parameters, experiment, find_protocol(experiment, protocol))
+    forwards = benchmark_forwards(
+        method_description(method), parameters, experiment, find_protocol(experiment, protocol)
+    )
     devices = [worker.device for worker in live_workers(WorkerNode.Kind.BENCHMARK)]
     rates = forward_rates(classifier, devices, PRECISION)
     if not rates:
@@ -49,7 +57,9 @@ def forwards_per_image(specification: dict[str, Any], method_index: int = 0) -> 
     """Forward equivalents that one image costs under one of the specification's methods."""
     method, experiment = specification["methods"][method_index], specification["experiments"][0]
     rules = find_protocol(experiment["key"], experiment["protocol"])
-    return benchmark_forwards(method_description(method["key"]), method["parameters"], experiment["key"], rules)
+    return benchmark_forwards(
+        method_description(method["key"]), method["parameters"], experiment["key"], rules
+    )
 
 
 def seconds_per_image(specification: dict[str, Any], classifier: Classifier, device: str) -> float:

@@ -37,7 +37,9 @@ def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None
     Benchmark.objects.filter(pk=benchmark.pk).update(last_event_seq=F("last_event_seq") + 1)
     seq = Benchmark.objects.values_list("last_event_seq", flat=True).get(pk=benchmark.pk)
     event = BenchmarkEvent.objects.create(benchmark=benchmark, seq=seq, kind=kind, payload=payload or {})
-    transaction.on_commit(lambda: send(benchmark_group(benchmark.pk), {"type": "benchmark.event", "seq": seq}))
+    transaction.on_commit(
+        lambda: send(benchmark_group(benchmark.pk), {"type": "benchmark.event", "seq": seq})
+    )
     return event
 
 

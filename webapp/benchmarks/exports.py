@@ -34,7 +34,11 @@ def report_text(benchmark: Benchmark) -> str:
 def provenance(benchmark: Benchmark) -> dict[str, Any]:
     """What was measured, how, with what and when."""
     specification = benchmark.specification
-    classifier, dataset, subset = specification["classifier"], specification["dataset"], specification["subset"]
+    classifier, dataset, subset = (
+        specification["classifier"],
+        specification["dataset"],
+        specification["subset"],
+    )
     method, experiment = specification["methods"][0], specification["experiments"][0]
     environments = environments_of(benchmark)
     return {

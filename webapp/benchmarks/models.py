@@ -39,13 +39,17 @@ class Benchmark(models.Model):
     dataset = models.ForeignKey("library.Dataset", on_delete=models.PROTECT, related_name="benchmarks")
     specification = models.JSONField(_("specification"))
     specification_sha256 = models.CharField(
-        max_length=64, blank=True, help_text=_("Set when the weights are known and the work is cut into shards.")
+        max_length=64,
+        blank=True,
+        help_text=_("Set when the weights are known and the work is cut into shards."),
     )
     number_of_images = models.PositiveIntegerField(_("images"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
     problem = models.TextField(_("problem"), blank=True)
     figures = models.JSONField(
-        _("figures"), default=dict, help_text=_("The summary of the shards that were done when it was last computed.")
+        _("figures"),
+        default=dict,
+        help_text=_("The summary of the shards that were done when it was last computed."),
     )
     figures_shards = models.PositiveIntegerField(default=0)
     last_event_seq = models.PositiveIntegerField(default=0)
@@ -113,7 +117,9 @@ class Shard(models.Model):
     fence = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField(null=True, blank=True)
     lease_expires = models.DateTimeField(null=True, blank=True)
-    worker = models.ForeignKey(WorkerNode, on_delete=models.SET_NULL, null=True, blank=True, related_name="shards")
+    worker = models.ForeignKey(
+        WorkerNode, on_delete=models.SET_NULL, null=True, blank=True, related_name="shards"
+    )
     progress = models.FloatField(default=0.0, help_text=_("Share of the shard's work that is done, 0 to 1."))
     claimed_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -122,7 +128,9 @@ class Shard(models.Model):
 
     class Meta:
         ordering = ["method_index", "start"]
-        constraints = [models.UniqueConstraint(fields=["benchmark", "method_index", "start"], name="one_shard_per_range")]
+        constraints = [
+            models.UniqueConstraint(fields=["benchmark", "method_index", "start"], name="one_shard_per_range")
+        ]
         indexes = [models.Index(fields=["state", "benchmark"], name="shards_by_state")]
 
     def __str__(self) -> str:
@@ -156,7 +164,9 @@ class BenchmarkEvent(models.Model):
 
     class Meta:
         ordering = ["benchmark", "seq"]
-        constraints = [models.UniqueConstraint(fields=["benchmark", "seq"], name="event_seq_unique_per_benchmark")]
+        constraints = [
+            models.UniqueConstraint(fields=["benchmark", "seq"], name="event_seq_unique_per_benchmark")
+        ]
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.seq} {self.kind}"

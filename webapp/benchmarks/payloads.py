@@ -1,7 +1,7 @@
 """What a browser that watches a benchmark is sent. Every message states its type:
 
 - `snapshot`: first, and after every reconnection: seq, benchmark, classifier, progress, figures.
-- `event`: one row of the log, in order without gaps: seq, kind, payload, created, benchmark, classifier, progress, figures.
+- `event`: one row of the log, in order without gaps: seq, kind, payload, created, and what a snapshot has.
 - `progress`: in between, not kept: progress, or classifier while its weights are awaited.
 - `explanation`: a map that was asked for: id, state, overlay_url, problem.
 """

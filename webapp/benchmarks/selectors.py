@@ -18,9 +18,7 @@ WORKER_SILENCE_SECONDS = 15.0
 
 def benchmarks_for(user: User) -> QuerySet[Benchmark]:
     """A member's benchmarks, newest first, with `images_done`."""
-    done = Sum(
-        F("shards__stop") - F("shards__start"), filter=Q(shards__state=Shard.State.DONE), default=0
-    )
+    done = Sum(F("shards__stop") - F("shards__start"), filter=Q(shards__state=Shard.State.DONE), default=0)
     return (
         Benchmark.objects.visible_to(user)
         .select_related("classifier", "dataset", "owner")
@@ -31,7 +29,9 @@ def benchmarks_for(user: User) -> QuerySet[Benchmark]:
 
 def live_workers(kind: str | None = None) -> list[WorkerNode]:
     """Workers heard of in the last 15 seconds and not stopped."""
-    live = WorkerNode.objects.filter(stopped_at__isnull=True, heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS))
+    live = WorkerNode.objects.filter(
+        stopped_at__isnull=True, heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS)
+    )
     return list(live.filter(kind=kind) if kind else live)
 
 
@@ -101,7 +101,9 @@ def _worker_seconds(benchmark: Benchmark) -> float:
     )["spent"]
     now = database_time()
     running = benchmark.shards.filter(state=Shard.State.RUNNING, claimed_at__isnull=False)
-    under_way = sum((now - claimed_at).total_seconds() for claimed_at in running.values_list("claimed_at", flat=True))
+    under_way = sum(
+        (now - claimed_at).total_seconds() for claimed_at in running.values_list("claimed_at", flat=True)
+    )
     return finished.total_seconds() + under_way
 
 
@@ -137,12 +139,16 @@ def events_after(benchmark_id: int, seq: int) -> QuerySet[BenchmarkEvent]:
 
 def silent_workers() -> QuerySet[WorkerNode]:
     """Workers that should be alive and have not been heard of."""
-    return WorkerNode.objects.filter(stopped_at__isnull=True, heartbeat_at__lt=now_plus(-WORKER_SILENCE_SECONDS))
+    return WorkerNode.objects.filter(
+        stopped_at__isnull=True, heartbeat_at__lt=now_plus(-WORKER_SILENCE_SECONDS)
+    )
 
 
 def working_seconds(benchmark: Benchmark) -> float | None:
     """Wall-clock seconds from the start to the end (or to now)."""
     if benchmark.started is None:
         return None
-    until = benchmark.finished or Benchmark.objects.annotate(now=Now()).values_list("now", flat=True).get(pk=benchmark.pk)
+    until = benchmark.finished or Benchmark.objects.annotate(now=Now()).values_list("now", flat=True).get(
+        pk=benchmark.pk
+    )
     return (until - benchmark.started).total_seconds()

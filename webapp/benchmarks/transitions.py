@@ -31,7 +31,12 @@ def start(benchmark: Benchmark) -> None:
 def succeed(benchmark: Benchmark, *, figures: dict[str, Any], shards: int) -> None:
     """Running → succeeded, with the final figures."""
     _change(
-        benchmark, allowed=[State.RUNNING], to=State.SUCCEEDED, finished=Now(), figures=figures, figures_shards=shards
+        benchmark,
+        allowed=[State.RUNNING],
+        to=State.SUCCEEDED,
+        finished=Now(),
+        figures=figures,
+        figures_shards=shards,
     )
     record_event(benchmark, "succeeded", {"figures": figures})
 
@@ -39,7 +44,9 @@ def succeed(benchmark: Benchmark, *, figures: dict[str, Any], shards: int) -> No
 @transaction.atomic
 def fail(benchmark: Benchmark, problem: str) -> None:
     """Queued or running → failed, for a reason that is shown."""
-    _change(benchmark, allowed=[State.QUEUED, State.RUNNING], to=State.FAILED, finished=Now(), problem=problem)
+    _change(
+        benchmark, allowed=[State.QUEUED, State.RUNNING], to=State.FAILED, finished=Now(), problem=problem
+    )
     record_event(benchmark, "failed", {"problem": problem})
 
 
@@ -61,7 +68,14 @@ def cancel(benchmark: Benchmark) -> None:
 @transaction.atomic
 def resume(benchmark: Benchmark) -> None:
     """Failed or cancelled → queued. Shards that were set aside get new attempts; finished ones are kept."""
-    _change(benchmark, allowed=[State.FAILED, State.CANCELLED], to=State.QUEUED, finished=None, problem="", figures_shards=0)
+    _change(
+        benchmark,
+        allowed=[State.FAILED, State.CANCELLED],
+        to=State.QUEUED,
+        finished=None,
+        problem="",
+        figures_shards=0,
+    )
     set_aside = Shard.objects.filter(benchmark=benchmark, state=Shard.State.SET_ASIDE)
     ShardResult.objects.filter(shard__in=set_aside).delete()
     set_aside.update(

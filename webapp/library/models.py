@@ -48,7 +48,9 @@ class Classifier(models.Model):
     preprocessing = models.JSONField(_("preprocessing"), default=dict)
     class_names = models.JSONField(_("class names"), default=list, blank=True)
     description = models.JSONField(
-        _("description"), default=dict, help_text=_("Layers with their map sizes, number of classes, default layer.")
+        _("description"),
+        default=dict,
+        help_text=_("Layers with their map sizes, number of classes, default layer."),
     )
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.NOT_FETCHED)
     problem = models.TextField(_("problem"), blank=True)
@@ -63,7 +65,9 @@ class Classifier(models.Model):
 
     class Meta:
         ordering = [models.F("owner").asc(nulls_first=True), "pk"]
-        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="classifier_name_unique_per_owner")]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "name"], name="classifier_name_unique_per_owner")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -94,7 +98,9 @@ class ForwardRate(models.Model):
     class Meta:
         ordering = ["-images_per_second"]
         constraints = [
-            models.UniqueConstraint(fields=["classifier", "device", "precision"], name="one_rate_per_classifier_and_device")
+            models.UniqueConstraint(
+                fields=["classifier", "device", "precision"], name="one_rate_per_classifier_and_device"
+            )
         ]
 
     def __str__(self) -> str:

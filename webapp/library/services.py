@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
@@ -77,7 +79,9 @@ def import_classifier(
              % {"name": weights.name}}
         )  # fmt: skip
     if not ARCHITECTURE_NAME.fullmatch(architecture):
-        raise ValidationError({"architecture": _("Give the architecture's name as torchvision or timm spell it.")})
+        raise ValidationError(
+            {"architecture": _("Give the architecture's name as torchvision or timm spell it.")}
+        )
     classifier = Classifier(
         owner=owner,
         name=name,
@@ -174,9 +178,24 @@ def describe_architecture(classifier: Classifier, description: dict[str, Any]) -
     Classifier.objects.filter(pk=classifier.pk).update(description=description, family=description["family"])
 
 
-def record_forward_rate(classifier: Classifier, *, device: str, precision: str, images_per_second: float) -> None:
+def record_forward_rate(
+    classifier: Classifier, *, device: str, precision: str, images_per_second: float
+) -> None:
+    """Keeps what a worker measured when it met the classifier for the first time."""
     ForwardRate.objects.update_or_create(
-        classifier=classifier, device=device, precision=precision, defaults={"images_per_second": images_per_second}
+        classifier=classifier,
+        device=device,
+        precision=precision,
+        defaults={"images_per_second": images_per_second},
+    )
+
+
+def correct_forward_rate(
+    classifier: Classifier, *, device: str, precision: str, images_per_second: float
+) -> None:
+    """Moves a rate half-way to what real work achieved: a short measurement may have met a busy machine."""
+    ForwardRate.objects.filter(classifier=classifier, device=device, precision=precision).update(
+        images_per_second=(F("images_per_second") + images_per_second) / 2, measured_at=Now()
     )
 
 

@@ -31,7 +31,9 @@ class Explanation(models.Model):
         FAILED = "failed", _("Failed")
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="explanations")
-    classifier = models.ForeignKey("library.Classifier", on_delete=models.CASCADE, related_name="explanations")
+    classifier = models.ForeignKey(
+        "library.Classifier", on_delete=models.CASCADE, related_name="explanations"
+    )
     dataset = models.ForeignKey("library.Dataset", on_delete=models.CASCADE, related_name="explanations")
     image = models.CharField(_("image"), max_length=500, help_text=_("Identifier within the data set."))
     method = models.CharField(_("method"), max_length=64)

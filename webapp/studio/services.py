@@ -53,7 +53,8 @@ def explain_benchmark_images(
     known = Explanation.objects.filter(owner=owner, digest__in=digests)
     missing = set(digests) - set(known.values_list("digest", flat=True))
     Explanation.objects.bulk_create(
-        [explanation for explanation in wanted.values() if explanation.digest in missing], ignore_conflicts=True
+        [explanation for explanation in wanted.values() if explanation.digest in missing],
+        ignore_conflicts=True,
     )
     if missing:
         hints.wake_studio()
@@ -107,7 +108,9 @@ def claim_explanations() -> list[Explanation]:
 
 def finish_explanation(explanation: Explanation, *, degenerate: bool, seconds: float) -> bool:
     """The map's files are written. False if the claim was lost meanwhile."""
-    return _change(explanation, state=Explanation.State.READY, degenerate=degenerate, seconds=seconds, problem="")
+    return _change(
+        explanation, state=Explanation.State.READY, degenerate=degenerate, seconds=seconds, problem=""
+    )
 
 
 def fail_explanation(explanation: Explanation, problem: str) -> bool:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
+from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.summary import confidence_bins, mean_curves
 from webapp.benchmarks.image_table import PAGE_SIZE, image_table
 from webapp.benchmarks.models import Benchmark, Shard
@@ -29,20 +30,22 @@ def results_context(benchmark: Benchmark) -> dict[str, Any]:
     """
     shards = benchmark.shards.filter(state__in=[Shard.State.DONE, Shard.State.SET_ASIDE]).count()
     if not shards:
-        return {"curves": None, "bins": [], "failures": [], "images_measured": 0}
+        return _results(Columns(), resamples=0)
     resamples = INTERIM_RESAMPLES if benchmark.is_unfinished else RESAMPLES
     key = f"benchmark-results:{benchmark.pk}:{benchmark.specification_sha256[:16]}:{shards}:{resamples}"
     found = cache.get(key)
     if found is None:
-        columns = results_of(benchmark)
-        found = {
-            "curves": mean_curves(columns, resamples) if len(columns) else None,
-            "bins": confidence_bins(columns, resamples=resamples) if len(columns) else [],
-            "failures": columns.failures,
-            "images_measured": len(columns),
-        }
+        found = _results(results_of(benchmark), resamples)
         cache.set(key, found, RESULTS_KEPT_SECONDS)
     return found
+
+
+def _results(columns: Columns, resamples: int) -> dict[str, Any]:
+    return {
+        "curves": mean_curves(columns, resamples) if len(columns) else None,
+        "bins": confidence_bins(columns, resamples=resamples),
+        "failures": columns.failures,
+    }
 
 
 @require_GET

@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            dataset = services.register_dataset(name=options["name"], format=options["format"], path=options["path"])
+            dataset = services.register_dataset(
+                name=options["name"], format=options["format"], path=options["path"]
+            )
         except DatasetError as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write(

@@ -1,0 +1,119 @@
+// The page of a benchmark: live progress by WebSocket, results refreshed as shards finish, maps that arrive.
+
+import { drawCurves, onThemeChange } from "./curves.js";
+import { count, duration, fill, significant } from "./figures.js";
+import { LiveChannel } from "./live.js";
+import { MapColumn } from "./maps.js";
+
+const REFRESH_PAUSE = 2000;
+const STATE_CLASSES = { running: "running", succeeded: "good", failed: "problem", cancelled: "stopped" };
+
+const live = document.getElementById("live");
+const texts = JSON.parse(document.getElementById("live-texts").textContent);
+const fields = Object.fromEntries([...live.querySelectorAll("[data-live]")].map((each) => [each.dataset.live, each]));
+const maps = new MapColumn(live.dataset.maps, texts);
+
+function show(field, text) {
+  if (field.textContent !== text) field.textContent = text;
+}
+
+function showProgress(progress) {
+  show(fields.images_done, count(progress.images_done));
+  show(fields.images_total, count(progress.images_total));
+  show(fields.rate, significant(progress.images_per_second));
+  show(fields.left, duration(progress.seconds_left, texts));
+  fields.bar.max = progress.images_total;
+  fields.bar.value = progress.images_done;
+}
+
+function showState(benchmark) {
+  live.dataset.state = benchmark.state;
+  const mark = fields.state.querySelector(".state");
+  mark.className = `state state-${STATE_CLASSES[benchmark.state] ?? "waiting"}`;
+  show(mark, texts.states[benchmark.state]);
+  for (const part of live.querySelectorAll(".live-running")) part.hidden = !benchmark.unfinished;
+}
+
+function showClassifier(classifier) {
+  const waits = live.dataset.state === "queued" && classifier.state !== "ready";
+  let note = waits ? texts.classifier_states[classifier.state] : "";
+  if (waits && classifier.state === "preparing" && classifier.bytes_total) {
+    note = fill(texts.fetching, {
+      share: Math.floor((100 * classifier.bytes_done) / classifier.bytes_total),
+      total: Math.round(classifier.bytes_total / 1e6),
+    });
+  }
+  show(fields.note, note);
+}
+
+let lastRefresh = 0;
+let waitingRefresh = null;
+
+function refreshResults() {
+  if (waitingRefresh !== null) return;
+  const pause = Math.max(0, lastRefresh + REFRESH_PAUSE - Date.now());
+  waitingRefresh = setTimeout(() => {
+    waitingRefresh = null;
+    lastRefresh = Date.now();
+    window.htmx.ajax("GET", live.dataset.refresh, { target: "#live-sink", swap: "none" });
+  }, pause);
+}
+
+/** New rows come by themselves while the page of the table is not full; after that, at the press of a button. */
+function noteNewImages(progress) {
+  const table = document.getElementById("benchmark-images");
+  const more = progress.images_done > Number(table.dataset.total);
+  const first = !new URLSearchParams(window.location.search).has("page");
+  if (more && first && Number(table.dataset.rows) < 25) refreshImages();
+  else document.getElementById("images-refresh").hidden = !more;
+}
+
+function refreshImages() {
+  document.getElementById("images-refresh").hidden = true;
+  const address = live.dataset.images + window.location.search;
+  window.htmx.ajax("GET", address, { target: "#benchmark-images", swap: "outerHTML" });
+}
+
+function receive(message) {
+  if (message.type === "explanation") {
+    maps.receive(message);
+    return;
+  }
+  if (message.benchmark) showState(message.benchmark);
+  if (message.progress) showProgress(message.progress);
+  if (message.classifier) showClassifier(message.classifier);
+  if (message.type === "event") {
+    refreshResults();
+    if (message.kind !== "queued" && message.progress.shards_done) noteNewImages(message.progress);
+  }
+  if (message.type === "snapshot" && message.seq > renderedSeq()) {
+    refreshResults();
+    if (message.progress.shards_done) noteNewImages(message.progress);
+  }
+  // Maps that were finished while the socket was away are asked for again.
+  if (message.type === "snapshot") maps.ask();
+}
+
+/** How far the log on the page goes: a snapshot that goes further means that something was missed. */
+function renderedSeq() {
+  return Number(document.getElementById("benchmark-log").dataset.seq);
+}
+
+function drawChart() {
+  const data = document.getElementById("curves-data");
+  if (data) drawCurves(document, JSON.parse(data.textContent));
+}
+
+window.addEventListener("load", drawChart);
+onThemeChange(drawChart);
+document.addEventListener("htmx:oobAfterSwap", (event) => {
+  if (event.target.id === "chart-data") drawChart();
+});
+document.addEventListener("htmx:load", (event) => {
+  if (event.target.id === "benchmark-images") maps.ask();
+});
+document.getElementById("images-refresh").addEventListener("click", refreshImages);
+
+new LiveChannel(live.dataset.socket, receive, (connected) => {
+  show(fields.connection, connected ? "" : fields.connection.dataset.text);
+});

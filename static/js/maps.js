@@ -1,0 +1,63 @@
+// Maps in the table of images: asked for once the rows are there, shown as they arrive, opened in a large view.
+
+export class MapColumn {
+  constructor(address, texts) {
+    this.address = address;
+    this.texts = texts;
+    this.waiting = new Map();
+    this.viewer = document.getElementById("viewer");
+    this.viewer.addEventListener("click", (event) => {
+      if (event.target === this.viewer) this.viewer.close();
+    });
+  }
+
+  /** Asks for the maps of all rows that show none yet. */
+  async ask() {
+    const places = [...document.querySelectorAll("[data-map]:empty")];
+    if (!places.length) return;
+    const body = new URLSearchParams(places.map((place) => ["image", place.dataset.map]));
+    const { "X-CSRFToken": token } = JSON.parse(document.body.getAttribute("hx-headers"));
+    const response = await fetch(this.address, { method: "POST", body, headers: { "X-CSRFToken": token } });
+    if (!response.ok) return;
+    for (const map of (await response.json()).maps) {
+      this.waiting.set(map.id, map.image);
+      this.receive(map);
+    }
+  }
+
+  /** Shows one map: the answer to a question, or a message of the socket. */
+  receive(map) {
+    const image = this.waiting.get(map.id);
+    if (image === undefined || (map.state !== "ready" && map.state !== "failed")) return;
+    this.waiting.delete(map.id);
+    const place = [...document.querySelectorAll("[data-map]:empty")].find((each) => each.dataset.map === image);
+    if (!place) return;
+    place.append(map.state === "ready" ? this.picture(image, map.overlay_url) : this.refusal(map.problem));
+  }
+
+  picture(image, address) {
+    const link = document.createElement("a");
+    link.href = address;
+    const picture = new Image(56, 56);
+    picture.src = address;
+    picture.loading = "lazy";
+    picture.alt = this.texts.map_of.replace("%(image)s", image);
+    link.append(picture);
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.viewer.querySelector("img").src = address;
+      this.viewer.querySelector("img").alt = picture.alt;
+      this.viewer.querySelector("h2").textContent = image;
+      this.viewer.showModal();
+    });
+    return link;
+  }
+
+  refusal(problem) {
+    const mark = document.createElement("span");
+    mark.textContent = this.texts.map_failed;
+    mark.title = problem;
+    return mark;
+  }
+}
