@@ -69,7 +69,9 @@ def shared_data() -> Path:
     """
     folder = Path(os.environ.get("SALISCOPE_SHARED_DATA") or REPOSITORY.parent / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip(f"needs the shared data, and {folder} is not there (SALISCOPE_SHARED_DATA names another place)")
+        pytest.skip(
+            f"needs the shared data, and {folder} is not there (SALISCOPE_SHARED_DATA names another place)"
+        )
     return folder
 
 

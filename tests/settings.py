@@ -1,4 +1,4 @@
-"""The application's settings for a run of the tests: state of its own, cheap password hashes, static files as they are."""
+"""The settings for a run of the tests: state of its own, cheap password hashes, static files as they are."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ if "SALISCOPE_TESTS_RUN" not in os.environ:
     os.environ["SALISCOPE_STATE_DIR"] = tempfile.mkdtemp(prefix="saliscope-tests-")
     os.environ["SALISCOPE_QUEUE_PREFIX"] = f"saliscope-tests-{os.environ['SALISCOPE_TESTS_RUN']}"
 
-from webapp.settings import *  # noqa: E402, F403
+from webapp.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

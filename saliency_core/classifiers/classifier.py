@@ -63,7 +63,7 @@ class Classifier:
             )
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Scores [B, C] before the activation of normalised images [B, 3, H, W] on the classifier's device."""
+        """Scores [B, C] before the activation, for normalised images [B, 3, H, W] on the same device."""
         return self.model(images)
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:

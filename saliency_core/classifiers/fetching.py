@@ -56,6 +56,8 @@ def locate_or_fetch(
     try:
         return _fetch(builtin, places[0], on_progress)
     except (urllib.error.URLError, OSError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
         reason = getattr(error, "reason", None) or error
         raise WeightsError(
             f"The weights of {builtin.title} could not be fetched ({reason}). {way_out}"

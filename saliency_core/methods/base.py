@@ -15,6 +15,8 @@ from saliency_core.scoring.precision import numeric_precision
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
 
+_ROUNDING = 1e-6  # relative; about eight units in the last place of float32
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -73,7 +75,10 @@ class Method(ABC):
             self._check(images, targets)
             maps = self._maps(images, targets).detach().to(torch.float32)
             flat = maps.flatten(1)
-            usable = flat.isfinite().all(1) & (flat.amax(1) > flat.amin(1))
+            low, high = flat.amin(1), flat.amax(1)
+            # Upsampling a constant leaves rounding errors of a few units in the last place: still constant.
+            constant = high - low <= _ROUNDING * torch.maximum(low.abs(), high.abs())
+            usable = flat.isfinite().all(1) & ~constant
             maps = torch.where(usable[:, None, None], maps, torch.zeros_like(maps))
             return Explanation(maps, ~usable)
 

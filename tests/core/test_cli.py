@@ -1,0 +1,208 @@
+"""The command line as its user meets it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from saliency_core import create_method, load_classifier
+from saliency_core.classifiers.architectures import Architecture, build
+from saliency_core.cli import main as cli
+from saliency_core.datasets.base import Dataset
+from saliency_core.datasets.images import read_image
+from saliency_core.experiments.columns import Columns
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """A real process: ``python -m saliency_core …``."""
+    return subprocess.run(
+        [sys.executable, "-m", "saliency_core", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "OMP_NUM_THREADS": "2"},
+    )
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SqueezeNet with random weights for three classes."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        state = build(Architecture("torchvision", "squeezenet1_1"), classes=3).state_dict()
+    path = tmp_path_factory.mktemp("weights") / "squeezenet.safetensors"
+    save_file(state, path)
+    return path
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, write_image: Callable[..., Path]) -> Path:
+    for number in range(3):
+        write_image(tmp_path / "photographs" / f"{number}.png", seed=number, size=(60, 50))
+    (tmp_path / "photographs" / "1.png").write_text("hello")
+    return tmp_path / "photographs"
+
+
+def test_explain(weights: Path, photographs: Path, tmp_path: Path) -> None:
+    image, out = photographs / "0.png", tmp_path / "out" / "deep"
+    done = run(
+        "explain", "--model", "squeezenet1_1", "--weights", weights, "--image", image, "--method", "grad_cam",
+        "--set", "layer=features.12", "--target", "2", "--out", out,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("class 2 (2), probability 0.")
+    classifier = load_classifier("squeezenet1_1", weights=weights)
+    images = classifier.preprocessing.prepare(read_image(image))[None]
+    expected = create_method("grad_cam", classifier, layer="features.12").explain(images, torch.tensor([2]))
+    saliency = np.load(out / "map.npy")
+    assert (saliency.shape, saliency.dtype) == ((224, 224), np.float32)
+    np.testing.assert_allclose(saliency, expected.maps[0].numpy(), atol=1e-6)
+    with Image.open(out / "overlay.png") as picture:
+        assert picture.size == (224, 224)
+    record = json.loads((out / "explanation.json").read_text())
+    assert record["parameters"] == {"layer": "features.12"}
+    assert (record["method"], record["target"], record["target_name"]) == ("grad_cam", 2, "class 2")
+    probabilities = classifier.probabilities(classifier.logits(images))[0]
+    assert record["probability"] == pytest.approx(float(probabilities[2]), abs=1e-6)
+    assert [item["target"] for item in record["top"]] == probabilities.argsort(descending=True).tolist()
+    assert record["weights_sha256"] == classifier.weights_sha256
+    assert record["degenerate"] is False
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["preprocessing"]["name"] == "squash224"
+
+
+@pytest.mark.slow
+def test_benchmark(weights: Path, photographs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results" / "out.csv"
+    done = run(
+        "benchmark", "--model", "squeezenet1_1", "--weights", weights, "--dataset", photographs, "--format",
+        "image-folder", "--method", "grad_cam", "--experiment", "insertion_deletion", "--protocol", "thesis@1",
+        "--device", "cpu", "--precision", "fp32", "--limit", "2", "--subset-seed", "1", "--out", out,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Grad-CAM" in done.stderr
+    assert "2/2" in done.stderr
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["image"], row["status"]) for row in rows] == [("0.png", "done"), ("1.png", "failed")]
+    assert float(rows[0]["overall"]) == pytest.approx(
+        float(rows[0]["insertion_auc"]) - float(rows[0]["deletion_auc"]), abs=2e-8
+    )
+    assert 0 < float(rows[0]["probability"]) < 1
+    assert "not a JPEG" in rows[1]["reason"]
+    words = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert f"Insertion AUC {100 * float(rows[0]['insertion_auc']):.2f}" in words
+    assert "Failed 1" in words
+    assert "protocol: insertion-deletion/thesis@1" in words
+    assert "subset seed: 1" in words
+    assert "1.png: 1.png is not a JPEG, PNG or WebP image." in words
+
+
+def benchmark_arguments(photographs: Path, tmp_path: Path, *more: str) -> list[str]:
+    chosen = ["--dataset", str(photographs), "--method", "grad_cam", "--out", str(tmp_path / "o.csv")]
+    return ["benchmark", "--model", "efficientnet_lite0", *chosen, *more]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--limit", "0"], "--limit: must be at least 1, not 0"),
+        (["--limit", "many"], "'many' is not a whole number"),
+        (["--precision", "fp8"], "invalid choice: 'fp8'"),
+        (["--mean", "0.5"], "not three numbers"),
+        (["--no-such-option"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_usage_exits_with_2(
+    more: list[str], message: str, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(benchmark_arguments(photographs, tmp_path, *more))
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "o.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--dataset", "/no/such/folder"], "The folder /no/such/folder does not exist."),
+        (["--protocol", "thesis@9"], "no protocol 'thesis@9'"),
+        (["--set", "layer"], "--set takes KEY=VALUE; got 'layer'."),
+        (["--set", "layers=a"], "no parameter 'layers'"),
+        (["--set", "layer=bn9"], "EfficientNet-Lite0 has no layer 'bn9'. Did you mean 'bn2'"),
+        (["--weights", "/no/such/file"], "The weights file /no/such/file does not exist."),
+        (["--model", "efficientnet_lite9"], "Did you mean 'efficientnet_lite"),
+        (["--method", "grad_cm"], "Did you mean 'grad_cam'?"),
+    ],
+)
+def test_errors_exit_with_1_and_one_sentence(
+    more: list[str], message: str, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(benchmark_arguments(photographs, tmp_path, *more)) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("Error: ")
+    assert message in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_a_target_that_does_not_exist(
+    weights: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ["--weights", str(weights), "--image", str(photographs / "0.png"), "--out", str(tmp_path / "o")]
+    arguments = ["explain", "--model", "squeezenet1_1", "--method", "grad_cam", "--target", "3", *chosen]
+    assert cli.main(arguments) == 1
+    assert capsys.readouterr().err == "Error: --target must lie between 0 and 2; got 3.\n"
+
+
+def test_ctrl_c_keeps_what_is_finished(
+    weights: Path,
+    tmp_path: Path,
+    write_image: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for number in range(3):
+        write_image(tmp_path / "many" / f"{number}.png", seed=number)
+
+    def measure_one_then_stop(
+        classifier: object, dataset: Dataset, part: list[int], *_: object, **__: object
+    ) -> Columns:
+        if part != [0]:
+            raise KeyboardInterrupt
+        return Columns(np.array(part), [dataset.sample(0).identifier], {"overall": np.array([0.5])})
+
+    monkeypatch.setattr("saliency_core.cli.benchmark._IMAGES_PER_PART", 1)
+    monkeypatch.setattr("saliency_core.cli.benchmark.run_benchmark", measure_one_then_stop)
+    out = tmp_path / "o.csv"
+    arguments = ["--weights", str(weights), "--dataset", str(tmp_path / "many"), "--out", str(out)]
+    assert cli.main(["benchmark", "--model", "squeezenet1_1", "--method", "grad_cam", *arguments]) == 130
+    assert "The 1 images finished so far are in" in capsys.readouterr().err
+    assert not out.exists()
+    with (tmp_path / "o.csv.partial").open(newline="") as file:
+        assert [(row["image"], row["overall"]) for row in csv.DictReader(file)] == [("0.png", "0.50000000")]
+
+
+def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["methods"]) == 0
+    assert cli.main(["experiments"]) == 0
+    assert cli.main(["classifiers"]) == 0
+    assert cli.main(["classifiers", "vgg16"]) == 0
+    text = capsys.readouterr().out
+    assert "grad_cam: Grad-CAM." in text
+    assert "  thesis@1: 112 steps of 448 pixels" in text
+    assert "vgg16: VGG16 (torchvision:vgg16), vgg16-397923af.pth" in text
+    assert "  features.29: ReLU, 512 × 14 × 14  (default)" in text

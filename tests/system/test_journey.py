@@ -1,0 +1,188 @@
+"""A member's whole way in Chromium against really running processes: sign up, queue, watch, read, take away."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from skimage.data import data_dir
+
+from tests.application import Application
+from tests.screenshots import CHROMIUM_OPTIONS, sign_in
+
+pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+NAME, PASSWORD = "grace", "a long pass phrase"
+BENCHMARK_SECONDS = 240_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    if executable is None:
+        pytest.skip("needs Chromium, and there is none on the PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, running_application: Application) -> Iterator[Page]:
+    context = browser.new_context(base_url=running_application.base_url, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def holiday_photographs(running_application: Application, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A data set as a lab has it: two good photographs, one truncated, one that is no picture."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for name in ("chelsea.png", "coffee.png"):
+        shutil.copy(Path(data_dir) / name, folder / name)
+    whole = (Path(data_dir) / "rocket.jpg").read_bytes()
+    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "letter.jpg").write_text("Dear reader, this is not a picture.")
+    output = running_application.manage(
+        "register_dataset", "Holiday photographs", "--format", "image-folder", str(folder)
+    )
+    assert "4 images" in output
+    assert "broken.jpg" in output
+    assert "letter.jpg" in output
+    return "Holiday photographs"
+
+
+def sign_up(page: Page) -> str:
+    page.goto("/sign-up/")
+    page.fill("#id_username", NAME)
+    page.fill("#id_password", PASSWORD)
+    page.fill("#id_password_again", PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    notice = page.get_by_role("status").first
+    expect(notice).to_contain_text("Your account number is")
+    return re.search(r"\d{5,}", notice.inner_text())[0]
+
+
+def queue(page: Page, dataset: str, images: int) -> None:
+    page.goto("/benchmarks/new/")
+    page.get_by_label("Data set").select_option(label=dataset)
+    expect(page.get_by_text(f"what {dataset} has")).to_be_visible()
+    page.get_by_label("Number of images").fill(str(images))
+    expect(page.locator("#estimate")).to_contain_text(str(images))
+    expect(page.locator("#estimate")).to_contain_text("228")
+    page.get_by_role("button", name="Queue the benchmark").click()
+    page.wait_for_url(re.compile(r"/benchmarks/\d+/$"))
+
+
+def wait_until_measured(page: Page) -> None:
+    """The expected time rests on a rate that the worker has measured."""
+    end = time.monotonic() + 60
+    while True:
+        page.goto("/models/")
+        if page.get_by_role("row", name="EfficientNet-Lite0").get_by_text("threads").count():
+            return
+        assert time.monotonic() < end, "the model was not measured within a minute"
+        page.wait_for_timeout(500)
+
+
+def test_from_sign_up_to_the_text_report(page: Page, holiday_photographs: str, tmp_path: Path) -> None:
+    number = sign_up(page)
+    page.get_by_role("button", name="Sign out").last.click()
+    sign_in(page, "", number, PASSWORD)
+
+    page.goto("/models/")
+    for model in ("EfficientNet-Lite0", "VGG16", "VGG19", "ResNet-18", "ViT-B/16"):
+        expect(page.get_by_role("link", name=model, exact=True)).to_be_visible()
+    expect(page.get_by_role("row", name="EfficientNet-Lite0")).to_contain_text("Ready")
+    wait_until_measured(page)
+
+    queue(page, holiday_photographs, 4)
+    # Nothing reloads from here on: what moves, moves by the socket.
+    page.evaluate("window.neverReloaded = true")
+    live = page.locator("#live")
+    expect(live).to_contain_text("Running", timeout=60_000)
+    expect(page.locator("[data-live=left]")).to_contain_text(re.compile(r"\d+ (s|min)"), timeout=120_000)
+    expect(live).to_contain_text("Succeeded", timeout=BENCHMARK_SECONDS)
+    assert page.evaluate("window.neverReloaded") is True
+
+    figures = page.locator("#benchmark-figures")
+    expect(figures.get_by_role("row", name="Overall")).to_contain_text(re.compile(r"\[-?[\d.]+, -?[\d.]+\]"))
+    expect(figures.get_by_role("row", name="Images that failed")).to_contain_text("2")
+    failures = page.locator("#failures")
+    expect(failures).to_contain_text("broken.jpg")
+    expect(failures).to_contain_text("letter.jpg")
+    assert page.locator("#benchmark-bins tbody tr").count() == 11
+    expect(page.locator(".curve .main-svg").first).to_be_visible()
+    assert page.evaluate("document.querySelectorAll('.curve .scatterlayer .trace').length") >= 2
+
+    rows = page.locator("#benchmark-images tbody tr")
+    expect(rows).to_have_count(2)
+    expect(page.locator("#benchmark-images [data-map] img")).to_have_count(2, timeout=60_000)
+    sizes = page.eval_on_selector_all(
+        "#benchmark-images [data-map] img",
+        "images => Promise.all(images.map(each => each.decode().then(() => each.naturalWidth)))",
+    )
+    assert sizes == [224, 224]
+    page.get_by_role("link", name="Overall").click()
+    expect(page).to_have_url(re.compile("sort=-overall"))
+    shown = [float(text) for text in rows.locator("td.strong").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    download.value.save_as(tmp_path / "images.csv")
+    with (tmp_path / "images.csv").open(newline="") as file:
+        table = {row["image"]: row for row in csv.DictReader(file)}
+    assert list(table) == ["broken.jpg", "chelsea.png", "coffee.png", "letter.jpg"]
+    assert [row["status"] for row in table.values()] == ["failed", "done", "done", "failed"]
+    assert table["coffee.png"]["target_name"] == "espresso"
+    assert sorted(round(100 * float(table[name]["overall"]), 2) for name in ("chelsea.png", "coffee.png")) == sorted(shown)
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Text report").click()
+    report = Path(download.value.path()).read_text()
+    for part in ("insertion-deletion/thesis@1", "weights sha256", "fingerprint", "torch", "broken.jpg", "2.13"):
+        assert part in report
+
+
+def test_cancel_and_resume(page: Page, holiday_photographs: str) -> None:
+    sign_in(page, "", NAME, PASSWORD)
+    queue(page, "Sample photographs", 3)
+    bar = page.locator("[data-live=rate]")
+    expect(page.locator("#live")).to_contain_text("Running", timeout=60_000)
+    expect(bar).to_contain_text(re.compile(r"\d"), timeout=60_000)
+    begin = time.monotonic()
+    page.get_by_role("button", name="Cancel the benchmark").click()
+    expect(page.locator("#live")).to_contain_text("Cancelled")
+    page.goto("/workers/")
+    while page.get_by_text("benchmark #").count():
+        assert time.monotonic() - begin < 20, "the worker goes on with a cancelled benchmark"
+        page.wait_for_timeout(200)
+        page.reload()
+    page.goto("/benchmarks/?state=cancelled")
+    page.get_by_role("row", name="Cancelled").get_by_role("link").first.click()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.locator("#live")).to_contain_text("Succeeded", timeout=BENCHMARK_SECONDS)
+    expect(page.locator("[data-live=images_done]")).to_have_text("3")
+
+
+def test_what_is_another_members_is_not_found(page: Page, holiday_photographs: str) -> None:
+    page.goto("/sign-up/")
+    page.fill("#id_username", "stranger")
+    page.fill("#id_password", PASSWORD)
+    page.fill("#id_password_again", PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    for address in ("/benchmarks/1/", "/benchmarks/1/images.csv", "/benchmarks/1/report.txt", "/maps/1/overlay.webp"):
+        assert page.request.get(address).status == 404
