@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY, delete_keys
+from workers.parent_death import die_with_parent
 
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
@@ -48,6 +49,7 @@ class Application:
 
     def start(self, *, wait: bool = True) -> None:
         """Starts the supervisor and, if told so, waits until all is well."""
+        tests = os.getpid()
         with self._output_file.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "workers", "serve"],
@@ -58,6 +60,8 @@ class Application:
                 stderr=subprocess.STDOUT,
                 text=True,
                 start_new_session=True,
+                # Even a run of the tests that is killed leaves no processes behind.
+                preexec_fn=lambda: die_with_parent(tests),
             )
         if wait:
             self.wait_until_well()

@@ -22,10 +22,18 @@ def pytest_configure(config: pytest.Config) -> None:
     global _broker
     if _is_parallel_worker(config) or os.environ.get("REDIS_URL"):
         return
+    from workers.parent_death import die_with_parent
     from workers.supervisor import broker
 
+    tests = os.getpid()
     state = Path(os.environ["SALISCOPE_STATE_DIR"])
-    _broker = subprocess.Popen(broker.prepare(state), stdout=subprocess.DEVNULL, start_new_session=True)
+    _broker = subprocess.Popen(
+        broker.prepare(state),
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+        # Even a run of the tests that is killed leaves no server behind.
+        preexec_fn=lambda: die_with_parent(tests),
+    )
     end = time.monotonic() + BROKER_SECONDS
     while not broker.is_answering(state):
         if _broker.poll() is not None or time.monotonic() > end:

@@ -18,7 +18,13 @@ from saliency_core.classifiers.classifier import Classifier, usable_device
 from saliency_core.classifiers.fetching import Progress, check_digest, locate_or_fetch
 from saliency_core.classifiers.labels import IMAGENET_CLASSES, imagenet_ids, imagenet_names
 from saliency_core.classifiers.preprocessing import Preprocessing
-from saliency_core.classifiers.weights import check_fits, read_state_dict, renamed_by_order, sha256_of
+from saliency_core.classifiers.weights import (
+    check_fits,
+    read_state_dict,
+    renamed_by_order,
+    sha256_of,
+    weights_sha256,
+)
 from saliency_core.errors import WeightsError
 from saliency_core.lazy import torch
 
@@ -70,10 +76,10 @@ def load_classifier(
         weights = locate_or_fetch(builtin, weights_folders, allow_fetch, on_progress)
     path = Path(weights)
     state_dict = read_state_dict(path)
-    digest = sha256_of(path)
     if builtin is not None and path.name == builtin.weights_file:
-        check_digest(path.name, digest)
-    model, classes = _trained_model(found, state_dict, path.name)
+        check_digest(path.name, sha256_of(path))
+    state_dict = _under_own_names(found, state_dict)
+    model, classes = _trained_model(found, state_dict)
     if preprocessing is None:
         preprocessing = builtin.preprocessing if builtin else usual_preprocessing(architecture)
     imagenet = not class_names and classes == IMAGENET_CLASSES
@@ -88,20 +94,30 @@ def load_classifier(
         class_ids=imagenet_ids() if imagenet else (),
         activation=activation,
         default_layer=builtin.default_layer if builtin else None,
-        weights_sha256=digest,
+        weights_sha256=weights_sha256(state_dict, path),
         device=device,
     )
 
 
+def _under_own_names(found: NamedClassifier, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors under the network's names, where the built-in classifier's file has others."""
+    if found.builtin is None or not found.builtin.renamed_by_order:
+        return state_dict
+    blank = build(found.architecture, device="meta")
+    return (
+        renamed_by_order(blank, state_dict)
+        if state_dict.keys().isdisjoint(blank.state_dict())
+        else state_dict
+    )
+
+
 def _trained_model(
-    found: NamedClassifier, state_dict: dict[str, torch.Tensor], file_name: str
+    found: NamedClassifier, state_dict: dict[str, torch.Tensor]
 ) -> tuple[torch.nn.Module, int]:
     """The network with the weights in it, and its number of classes."""
     classes = classes_in_weights(found.architecture, state_dict)
     model = build(found.architecture, classes)
-    if found.builtin and found.builtin.renamed_by_order and state_dict.keys().isdisjoint(model.state_dict()):
-        state_dict = renamed_by_order(model, state_dict)
-    check_fits(model, state_dict, file_name)
+    check_fits(model, state_dict, str(found.architecture))
     with torch.inference_mode(False):
         model.load_state_dict(
             state_dict, strict=False

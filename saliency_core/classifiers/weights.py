@@ -135,8 +135,25 @@ def store_as_safetensors(state_dict: Mapping[str, torch.Tensor], folder: str | P
     return path, digest
 
 
+def weights_sha256(state_dict: Mapping[str, torch.Tensor], path: Path | None = None) -> str:
+    """sha256 (hex) of the tensors as safetensors: the same whatever kind of file they came in.
+
+    It is the digest that store_as_safetensors gives. ``path`` is the file they were read from; one that was stored
+    there under its digest is hashed as it is.
+    """
+    if path is not None and path.suffix == ".safetensors" and len(path.stem) == 64:
+        digest = sha256_of(path)
+        if digest == path.stem:
+            return digest
+    from safetensors.torch import save
+
+    return hashlib.sha256(
+        save({name: tensor.clone().contiguous() for name, tensor in state_dict.items()})
+    ).hexdigest()
+
+
 def check_fits(
-    model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], what: str = "The weights"
+    model: torch.nn.Module, state_dict: Mapping[str, torch.Tensor], architecture: str = ""
 ) -> None:
     """Raise WeightsError naming the first five tensors that are missing, unexpected or of another shape."""
     wanted = model.state_dict()
@@ -156,7 +173,7 @@ def check_fits(
     ]
     if problems:
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise WeightsError(f"{what} do not fit {type(model).__name__}: {'; '.join(problems[:5])}{more}.")
+        raise WeightsError(f"The weights do not fit {architecture or type(model).__name__}: {'; '.join(problems[:5])}{more}.")
 
 
 def renamed_by_order(

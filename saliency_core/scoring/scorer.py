@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
+from saliency_core.scoring.memory import keep_freed_memory
 from saliency_core.scoring.precision import numeric_precision
 from saliency_core.scoring.ranking import Curve, step_count
 
@@ -47,6 +48,8 @@ class Scorer:
             raise ParameterError(f"The batch size must be at least 1; got {batch_size}.")
         with numeric_precision(precision, classifier.device):
             pass  # an unknown precision is refused here rather than in the middle of the work
+        if classifier.device.type == "cpu":
+            keep_freed_memory()
         self.classifier = classifier
         self.batch_size = batch_size or DEFAULT_BATCH_SIZES.get(classifier.device.type, 32)
         self.precision = precision

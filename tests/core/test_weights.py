@@ -18,6 +18,7 @@ from saliency_core.classifiers.weights import (
     renamed_by_order,
     sha256_of,
     store_as_safetensors,
+    weights_sha256,
 )
 from saliency_core.errors import UnsafeFileError, WeightsError
 
@@ -163,9 +164,9 @@ def test_misfits_are_named_first_five(tmp_path: Path) -> None:
     del state["1.running_mean"]
     state["extra"] = torch.zeros(2)
     with pytest.raises(WeightsError) as caught:
-        check_fits(network(), state, "a.pth")
+        check_fits(network(), state, "timm:network")
     assert str(caught.value) == (
-        "a.pth do not fit Sequential: 0.weight is [4, 3, 5, 5] instead of [4, 3, 3, 3]; "
+        "The weights do not fit timm:network: 0.weight is [4, 3, 5, 5] instead of [4, 3, 3, 3]; "
         "1.running_mean [4] is missing; extra [2] is not part of it."
     )
     with pytest.raises(WeightsError, match=r"; and 4 more\.$"):
@@ -184,3 +185,13 @@ def test_renaming_by_order_demands_every_shape() -> None:
         renamed_by_order(network(), {**other, "old0": torch.zeros(1)})
     with pytest.raises(WeightsError, match=r"hold 1 tensors; Sequential has 8"):
         renamed_by_order(network(), {"a": torch.zeros(1)})
+
+
+def test_digest_is_that_of_the_tensors_whatever_file_they_came_in(tmp_path: Path) -> None:
+    state = network().state_dict()
+    torch.save(state, tmp_path / "weights.pth")
+    stored, digest = store_as_safetensors(state, tmp_path)
+    assert weights_sha256(read_state_dict(tmp_path / "weights.pth"), tmp_path / "weights.pth") == digest
+    assert weights_sha256(read_state_dict(stored), stored) == digest
+    renamed = stored.rename(tmp_path / f"{'0' * 64}.safetensors")  # a name that lies is not believed
+    assert weights_sha256(read_state_dict(renamed), renamed) == digest
