@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Lock
+from typing import Any
 
-from django.db.models import Count, Exists, F, FloatField, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, FloatField, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Cast, Now
 
 from saliency_core.experiments.columns import Columns
@@ -14,6 +17,10 @@ from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResu
 from webapp.common.database import database_time, now_plus
 
 WORKER_SILENCE_SECONDS = 15.0
+SCALARS_KEPT = 16
+
+_kept_scalars: OrderedDict[tuple[Any, ...], Columns] = OrderedDict()
+_kept_lock = Lock()
 
 
 def benchmarks_for(user: User) -> QuerySet[Benchmark]:
@@ -110,18 +117,30 @@ def _worker_seconds(benchmark: Benchmark) -> float:
 def results_of(benchmark: Benchmark, *, method_index: int = 0, with_curves: bool = True) -> Columns:
     """The columns of all finished shards of one method, in the order of the images."""
     results = ShardResult.objects.filter(
-        shard__benchmark=benchmark,
-        shard__method_index=method_index,
-        shard__state__in=[Shard.State.DONE, Shard.State.SET_ASIDE],
+        shard__benchmark=benchmark, shard__method_index=method_index
     ).order_by("shard__start")
     if not with_curves:
-        results = results.defer("curves")
-    return Columns.merge(
-        [
-            Columns.unpack(bytes(result.scalars), bytes(result.curves) if with_curves else None)
-            for result in results
-        ]
+        return _scalars_of(benchmark, method_index, results)
+    return Columns.merge([Columns.unpack(bytes(result.scalars), bytes(result.curves)) for result in results])
+
+
+def _scalars_of(benchmark: Benchmark, method_index: int, results: QuerySet[ShardResult]) -> Columns:
+    """The columns without curves, kept by this process for as long as no result comes or goes."""
+    # Results are written once and never changed: how many there are and the newest say which they are.
+    present = results.order_by().aggregate(count=Count("pk"), newest=Max("pk"))
+    key = (benchmark.pk, benchmark.created, method_index, present["count"], present["newest"])
+    with _kept_lock:
+        if key in _kept_scalars:
+            _kept_scalars.move_to_end(key)
+            return _kept_scalars[key]
+    columns = Columns.merge(
+        [Columns.unpack(bytes(packed)) for packed in results.values_list("scalars", flat=True)]
     )
+    with _kept_lock:
+        _kept_scalars[key] = columns
+        while len(_kept_scalars) > SCALARS_KEPT:
+            _kept_scalars.popitem(last=False)
+    return columns
 
 
 def environments_of(benchmark: Benchmark) -> list[dict[str, object]]:
