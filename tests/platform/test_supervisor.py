@@ -44,7 +44,12 @@ class Run:
         )
         script += textwrap.indent(textwrap.dedent(body), "    ") + "\n    supervisor.run()\n"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", script, str(folder)], cwd=repository, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", script, str(folder)],
+            cwd=repository,
+            stdout=subprocess.PIPE,
+            text=True,
+            # However the tests were started: their hangups may be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
         )
         self.lines: list[str] = []
 

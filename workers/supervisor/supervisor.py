@@ -48,8 +48,8 @@ class Supervisor:
         self._selector.register(self._wake_read, selectors.EVENT_READ, None)
         self._previous_wakeup = signal.set_wakeup_fd(self._wake_write.fileno(), warn_on_full_buffer=False)
         for number in STOP_SIGNALS:
-            # nohup has hangups ignored, which is to stay so.
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            # nohup has hangups ignored, which is to stay so; a shell's background ignores SIGINT, which may not.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._on_stop_signal)
         self._previous[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         return self
