@@ -53,8 +53,7 @@ def _prepare(row: Classifier) -> None:
         try:
             weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR)
         finally:
-            # Whatever came of it, the file as it was uploaded is never opened again.
-            source.unlink(missing_ok=True)
+            services.discard_upload(row)
     description = _describe(row, weights)
     services.finish_preparation(row, description=description, weights_sha256=sha256)
 

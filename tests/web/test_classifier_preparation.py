@@ -116,6 +116,7 @@ def test_pickle_with_code_is_refused_and_nothing_runs(folders: Path) -> None:
     classifier = prepared(imported(pickle.dumps({"conv.weight": Malicious(proof)})))
     assert not proof.exists()
     assert classifier.state == Classifier.State.FAILED
+    assert classifier.problem.startswith("weights.pth is refused")
     assert "torch.save(model.state_dict()" in classifier.problem
     assert list((folders / "uploads").iterdir()) == []
 

@@ -27,6 +27,7 @@ from webapp.library.models import Classifier, Dataset, ForwardRate
 
 WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 PREPARATION_LEASE_SECONDS = 300.0
+LONGEST_FILE_NAME = 100
 ARCHITECTURE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,120}")
 
 
@@ -93,19 +94,26 @@ def import_classifier(
     )
     # The description is the worker's to write.
     classifier.full_clean(exclude=["description"])
-    classifier.upload = _keep_upload(weights, suffix)
+    classifier.upload = _keep_upload(weights)
     classifier.save()
     hints.wake_studio()
     return classifier
 
 
-def _keep_upload(upload: UploadedFile, suffix: str) -> str:
-    folder = settings.UPLOADS_DIR
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{uuid.uuid4().hex}{suffix}"
-    with (folder / name).open("wb") as target:
-        shutil.copyfileobj(upload, target)
+def _keep_upload(upload: UploadedFile) -> str:
+    """Writes the file into a folder of its own, where it keeps its name, as messages will call it by that."""
+    name = f"{uuid.uuid4().hex}/{Path(upload.name or '').name[-LONGEST_FILE_NAME:]}"
+    target = settings.UPLOADS_DIR / name
+    target.parent.mkdir(parents=True)
+    with target.open("wb") as file:
+        shutil.copyfileobj(upload, file)
     return name
+
+
+def discard_upload(classifier: Classifier) -> None:
+    """Removes the file as it was uploaded: it is never opened again."""
+    if classifier.upload:
+        shutil.rmtree((settings.UPLOADS_DIR / classifier.upload).parent, ignore_errors=True)
 
 
 @transaction.atomic
@@ -117,9 +125,7 @@ def delete_classifier(classifier: Classifier) -> None:
             _("%(name)s cannot be deleted: %(count)d benchmarks use it. Delete those first.")
             % {"name": classifier.name, "count": users}
         )
-    if classifier.upload:
-        upload = settings.UPLOADS_DIR / classifier.upload
-        transaction.on_commit(lambda: upload.unlink(missing_ok=True))
+    transaction.on_commit(lambda: discard_upload(classifier))
     classifier.delete()
 
 
