@@ -60,7 +60,7 @@ def wait_for(
     application: Application,
     benchmark: int,
     condition: Callable[[dict[str, Any]], bool],
-    seconds: float = 180,
+    seconds: float = 280,
 ) -> dict[str, Any]:
     end = time.monotonic() + seconds
     while True:
@@ -119,7 +119,8 @@ def test_killed_workers_cost_time_and_nothing_else(tmp_path: Path) -> None:
     assert disturbed["summary"] == undisturbed["summary"]
     numbers = [seq for seq, _ in disturbed["events"]]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert [kind for _, kind in disturbed["events"]].count("shard_retried") == 3
+    # Once for every kill; a machine so busy that a lease runs out may add more.
+    assert [kind for _, kind in disturbed["events"]].count("shard_retried") >= 3
 
 
 def test_stopping_gives_the_shard_back_and_starting_goes_on(tmp_path: Path) -> None:
