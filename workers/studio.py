@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
 from saliency_core.classifiers.preprocessing import Preprocessing
-from saliency_core.errors import SaliscopeError
+from saliency_core.errors import Interrupted, SaliscopeError
 from saliency_core.lazy import torch
 from saliency_core.methods.registry import create_method
 from saliency_core.rendering.overlay import overlay
+from saliency_core.scoring.listening import listening
 from webapp.benchmarks.events import member_group, send
 from webapp.benchmarks.payloads import explanation_payload
 from webapp.common import hints
@@ -23,6 +25,8 @@ from webapp.studio.services import (
     explanation_folder,
     fail_explanation,
     finish_explanation,
+    give_back_explanation,
+    keep_explanations,
 )
 from workers import stopping
 from workers.benchmarking import specification_of
@@ -37,13 +41,14 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 OVERLAY_QUALITY = 85
+LEASE_KEPT_EVERY_SECONDS = 20.0
 
 
 def work_once(node: Node) -> None:
     """One turn: first the maps that somebody is waiting for, then one classifier."""
     explanations = claim_explanations()
     if explanations:
-        node.watch(None, f"drawing {len(explanations)} maps")
+        node.watch(_lease_keeper(explanations), f"drawing {len(explanations)} maps")
         draw(node, explanations)
     classifier = None if stopping.requested() else claim_preparation()
     if classifier is not None:
@@ -79,11 +84,15 @@ def draw(node: Node, explanations: list[Explanation]) -> None:
     for explanation in explanations:
         started = time.monotonic()
         try:
+            _stop_when_asked()
             index = dataset.index_of(explanation.image)
             picture = dataset.image(index)
             images = classifier.preprocessing.prepare(picture)[None].to(classifier.device)
-            drawn = method.explain(images, torch.tensor([explanation.target], device=classifier.device))
+            with listening(_stop_when_asked):
+                drawn = method.explain(images, torch.tensor([explanation.target], device=classifier.device))
             _store(explanation, picture, drawn, classifier.preprocessing)
+        except Interrupted:
+            give_back_explanation(explanation)
         except SaliscopeError as problem:
             _end(explanation, problem)
         except Exception as problem:
@@ -93,6 +102,23 @@ def draw(node: Node, explanations: list[Explanation]) -> None:
             seconds = time.monotonic() - started
             finish_explanation(explanation, degenerate=bool(drawn.degenerate[0]), seconds=seconds)
             _announce(explanation)
+
+
+def _lease_keeper(explanations: list[Explanation]) -> Callable[[], None]:
+    kept = time.monotonic()
+
+    def keep() -> None:
+        nonlocal kept
+        if time.monotonic() - kept >= LEASE_KEPT_EVERY_SECONDS:
+            kept = time.monotonic()
+            keep_explanations(explanations)
+
+    return keep
+
+
+def _stop_when_asked(_forwards: int = 0) -> None:
+    if stopping.requested():
+        raise Interrupted
 
 
 def _store(explanation: Explanation, picture: Image, drawn: DrawnMaps, preprocessing: Preprocessing) -> None:

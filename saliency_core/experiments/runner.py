@@ -15,6 +15,7 @@ from saliency_core.experiments.base import Experiment, Protocol
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.prefetch import read_ahead
 from saliency_core.lazy import torch
+from saliency_core.scoring.listening import listening
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -122,7 +123,8 @@ def _measure_chunk(
     # shard.
     images = torch.stack(tensors + tensors[:1] * (size - count)).to(classifier.device)
     targets, _ = classifier.predict(images)
-    explanation = method.explain(images, targets)
+    with listening(scorer.on_batch):
+        explanation = method.explain(images, targets)
     measured = experiment.measure(
         classifier, images[:count], targets[:count], explanation.maps[:count], scorer
     )

@@ -16,6 +16,7 @@ from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
 from saliency_core.scoring.memory import keep_freed_memory
+from saliency_core.scoring.listening import batch_listener
 from saliency_core.scoring.precision import numeric_precision
 from saliency_core.scoring.ranking import Curve, step_count
 
@@ -62,7 +63,7 @@ class Scorer:
         W].
         """
         images = self._placed(images)
-        return self._run(len(images), lambda jobs: images[jobs], targets, output)
+        return self.score_composed(len(images), lambda jobs: images[jobs], targets, output)
 
     def score_rankings(
         self,
@@ -96,7 +97,9 @@ class Scorer:
             moved = ranks[image] < changed[copy].view(-1, 1, 1, 1)
             return torch.where(moved, sources[image, end[copy]], sources[image, start[copy]])
 
-        scores = self._run(images * len(plan), compose, targets.repeat_interleave(len(plan)), output)
+        scores = self.score_composed(
+            images * len(plan), compose, targets.repeat_interleave(len(plan)), output
+        )
         scores = scores.view(images, len(plan))
         inner = scores[:, len(ends) :].view(images, len(curves), steps - 1)
         first = scores[:, [ends.index(curve.start) for curve in curves], None]
@@ -129,25 +132,28 @@ class Scorer:
             return images[image] * kept + canvas[image] * (1 - kept)
 
         repeated = None if targets is None else targets.repeat_interleave(count)
-        scores = self._run(len(images) * count, compose, repeated, output)
+        scores = self.score_composed(len(images) * count, compose, repeated, output)
         return scores.view(len(images), count, *scores.shape[1:])
 
-    def _placed(self, values: torch.Tensor) -> torch.Tensor:
-        return values.to(self.classifier.device, torch.float32)
-
-    def _run(
+    def score_composed(
         self,
         number: int,
         compose: Callable[[torch.Tensor], torch.Tensor],
-        targets: torch.Tensor | None,
-        output: str,
+        targets: torch.Tensor | None = None,
+        output: str = "probability",
     ) -> torch.Tensor:
-        """Scores [number] (or [number, C]) of the jobs 0 … number − 1; ``compose`` makes pictures from job
-        numbers.
+        """Scores [number] of classes ``targets`` [number], or [number, C] of all classes, of the jobs 0 …
+        number − 1.
+
+        ``compose`` makes the pictures [N, 3, H, W] of job numbers int64 [N], both on the classifier's device
+        and in inference mode; N is the batch size. It is how masks are made when they are needed, so that
+        only a batch of them exists at a time: never channels × image size.
         """
         if output not in OUTPUTS:
             raise ParameterError(f"The output must be one of {', '.join(OUTPUTS)}; got {output!r}.")
         classifier, device = self.classifier, self.classifier.device
+        if not number:  # every mask of every image may have been left out
+            return torch.empty((0,) if targets is not None else (0, len(classifier.class_names)))
         targets = None if targets is None else targets.to(device, torch.int64)
         collected: list[torch.Tensor] = []
         pending: deque[torch.cuda.Event] = deque()
@@ -169,6 +175,9 @@ class Scorer:
                 self._report(count, pending)
             return torch.cat(collected).cpu()
 
+    def _placed(self, values: torch.Tensor) -> torch.Tensor:
+        return values.to(self.classifier.device, torch.float32)
+
     def _report(self, count: int, pending: deque[torch.cuda.Event]) -> None:
         if self.classifier.device.type == "cuda":
             # A GPU works behind the program: without waiting, progress would run ahead and a stop come late.
@@ -177,5 +186,6 @@ class Scorer:
             pending.append(event)
             if len(pending) > _BATCHES_AHEAD:
                 pending.popleft().synchronize()
-        if self.on_batch is not None:
-            self.on_batch(count)
+        listener = self.on_batch or batch_listener()
+        if listener is not None:
+            listener(count)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
-from saliency_core.scoring.canvas import blurred_canvas, zero_canvas
+from saliency_core.errors import ParameterError
+from saliency_core.scoring.canvas import blurred_canvas, mean_canvas, zero_canvas
 from saliency_core.scoring.ranking import pixel_ranks, step_count
 from tests.core import literal
 
@@ -48,3 +50,19 @@ def test_blur_keeps_a_constant_and_zero_canvas_is_zero() -> None:
     images = torch.full((2, 3, 60, 60), 0.7)
     torch.testing.assert_close(blurred_canvas(images), images, atol=1e-6, rtol=0)
     assert zero_canvas(images).abs().sum() == 0
+
+
+def test_the_mean_colour_is_each_images_own() -> None:
+    images = torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    canvas = mean_canvas(images)
+    assert canvas.shape == images.shape
+    torch.testing.assert_close(canvas[1, 2, 3, 5], images[1, 2].mean())
+    assert canvas.flatten(2).std(2).max() == 0
+
+
+def test_blurs_that_cannot_be_done_are_refused() -> None:
+    with pytest.raises(ParameterError, match="at least 26 pixels a side; these have 25"):
+        blurred_canvas(torch.zeros(1, 3, 40, 25))
+    assert blurred_canvas(torch.zeros(1, 3, 40, 26)).shape == (1, 3, 40, 26)
+    with pytest.raises(ParameterError, match="odd number of pixels; got 10"):
+        blurred_canvas(torch.zeros(1, 3, 40, 40), kernel=10)

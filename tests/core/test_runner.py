@@ -147,3 +147,24 @@ def test_read_ahead_keeps_the_order_and_the_distance() -> None:
     assert list(reader) == [10 * item for item in range(1, 20)]
     with pytest.raises(ZeroDivisionError):
         list(read_ahead(lambda item: 1 // item, [1, 0, 2], ahead=2))
+
+
+def test_a_map_that_scores_many_copies_can_be_interrupted(
+    tiny_classifier: Classifier, dataset: Dataset
+) -> None:
+    class NeverReached(InsertionDeletion):
+        def measure(self, *_: object) -> None:
+            raise AssertionError("the map should have been interrupted")
+
+    def stop(forwards: int) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        run_benchmark(
+            tiny_classifier,
+            dataset,
+            [0],
+            create_method("occlusion", tiny_classifier),
+            NeverReached(TINY_PROTOCOL),
+            Scorer(tiny_classifier, batch_size=6, on_batch=stop),
+        )

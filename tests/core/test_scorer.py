@@ -127,6 +127,29 @@ def test_masks_by_hand_own_and_shared(red: Classifier) -> None:
     assert every.shape == (2, 3, 2)
 
 
+def test_pictures_are_composed_a_full_batch_at_a_time(red: Classifier) -> None:
+    asked: list[list[int]] = []
+
+    def compose(jobs: torch.Tensor) -> torch.Tensor:
+        asked.append(jobs.tolist())
+        assert torch.is_inference_mode_enabled()
+        return jobs.view(-1, 1, 1, 1).expand(-1, 3, 8, 8).float()
+
+    done: list[int] = []
+    scorer = Scorer(red, batch_size=4, on_batch=done.append)
+    scores = scorer.score_composed(6, compose, torch.tensor([0, 0, 1, 0, 0, 0]), "logit")
+    assert scores.tolist() == [0, 1, 0, 3, 4, 5]
+    assert asked == [[0, 1, 2, 3], [4, 5, 5, 5]]  # the last batch is padded
+    assert done == [4, 2]
+
+
+def test_nothing_to_score_gives_nothing(red: Classifier) -> None:
+    scorer = Scorer(red)
+    assert scorer.score_composed(0, lambda jobs: jobs, torch.empty(0, dtype=torch.int64)).shape == (0,)
+    assert scorer.score_composed(0, lambda jobs: jobs).shape == (0, 2)
+    assert not red.model.seen
+
+
 def test_scores_do_not_depend_on_what_else_is_scored(
     tiny_classifier: Classifier, tiny_images: torch.Tensor
 ) -> None:

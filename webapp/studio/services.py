@@ -106,6 +106,21 @@ def claim_explanations() -> list[Explanation]:
     return list(fresh.filter(pk__in=[explanation.pk for explanation in claimed]).order_by("pk"))
 
 
+def keep_explanations(explanations: Iterable[Explanation]) -> None:
+    """Heartbeat: extends the leases of maps that are still being drawn."""
+    for explanation in explanations:
+        Explanation.objects.filter(
+            pk=explanation.pk, fence=explanation.fence, state=Explanation.State.RUNNING
+        ).update(lease_expires=now_plus(LEASE_SECONDS))
+
+
+def give_back_explanation(explanation: Explanation) -> bool:
+    """The worker is being stopped: the map waits again, and the attempt does not count."""
+    return _change(
+        explanation, state=Explanation.State.WAITING, fence=F("fence") + 1, attempt=F("attempt") - 1
+    )
+
+
 def finish_explanation(explanation: Explanation, *, degenerate: bool, seconds: float) -> bool:
     """The map's files are written. False if the claim was lost meanwhile."""
     return _change(

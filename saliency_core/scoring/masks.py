@@ -1,0 +1,38 @@
+"""Keep-masks made from feature maps."""
+
+from __future__ import annotations
+
+from saliency_core.lazy import torch
+
+# Relative range below which a map counts as constant. A constant feature map leaves a convolution with rounding
+# errors of a few 1e-6 that depend on the batch; stretched to [0, 1] they would be a mask of noise.
+FLAT = 1e-5
+
+
+def is_flat(maps: torch.Tensor, tolerance: float = FLAT) -> torch.Tensor:
+    """Which of the maps [..., h, w] are constant (or undefined), bool [...]: max − min ≤ tolerance · max|·|."""
+    low, high = maps.amin((-2, -1)), maps.amax((-2, -1))
+    # Written so that a comparison with NaN, which is false, makes the map flat.
+    return ~(high - low > tolerance * torch.maximum(low.abs(), high.abs()))
+
+
+def unit_range(maps: torch.Tensor) -> torch.Tensor:
+    """Each map of [..., h, w] stretched to [0, 1]; one whose values are all equal becomes zeros."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    return (maps - low) / torch.where(high > low, high - low, torch.ones_like(high))
+
+
+def above_percentile(maps: torch.Tensor, percentile: float) -> torch.Tensor:
+    """Maps [..., h, w] with the values that do not exceed the map's own percentile (0 … 100) set to zero.
+
+    The percentile is interpolated linearly between neighbouring values, as NumPy's: of the values 1 … 100, 70
+    leaves the 30 above 70.3.
+    """
+    flat = maps.flatten(-2)
+    # torch.quantile would do, but refuses more than 16 million values.
+    ordered = flat.sort(-1).values
+    position = (flat.shape[-1] - 1) * percentile / 100
+    below = int(position)
+    lower, upper = ordered[..., below], ordered[..., min(below + 1, flat.shape[-1] - 1)]
+    threshold = lower + (upper - lower) * (position - below)
+    return torch.where(maps > threshold[..., None, None], maps, torch.zeros_like(maps))

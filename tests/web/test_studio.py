@@ -1,0 +1,86 @@
+"""Maps that members asked for: drawn once, leased while they are drawn, never lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db.models.functions import Now
+
+from tests.web import factories
+from webapp.studio import services
+from webapp.studio.models import Explanation
+
+pytestmark = pytest.mark.django_db
+IMAGES = [("a.jpg", 3), ("b.jpg", 5)]
+
+
+def asked() -> dict[str, Explanation]:
+    benchmark = factories.running_benchmark()
+    return services.explain_benchmark_images(owner=benchmark.owner, benchmark=benchmark, images=IMAGES)
+
+
+def test_a_map_is_queued_once_however_often_it_is_asked_for() -> None:
+    benchmark = factories.running_benchmark()
+    first = services.explain_benchmark_images(owner=benchmark.owner, benchmark=benchmark, images=IMAGES)
+    again = services.explain_benchmark_images(owner=benchmark.owner, benchmark=benchmark, images=IMAGES)
+    assert first == again
+    assert Explanation.objects.count() == 2
+    assert {row.target for row in first.values()} == {3, 5}
+
+
+@pytest.mark.parametrize("other", [("a.jpg", 4), ("c.jpg", 3)])
+def test_another_class_or_image_is_another_map(other: tuple[str, int]) -> None:
+    benchmark = factories.running_benchmark()
+    ask = {"owner": benchmark.owner, "benchmark": benchmark}
+    first = services.explain_benchmark_images(**ask, images=[("a.jpg", 3)])["a.jpg"]
+    assert services.explain_benchmark_images(**ask, images=[other])[other[0]].digest != first.digest
+
+
+def test_claimed_maps_are_those_that_share_classifier_and_method() -> None:
+    asked()
+    asked()
+    claimed = services.claim_explanations()
+    assert [row.image for row in claimed] == ["a.jpg", "b.jpg"]
+    assert len({row.classifier_id for row in claimed}) == 1
+    assert len(services.claim_explanations()) == 2
+    assert services.claim_explanations() == []
+
+
+def test_lost_map_waits_again_and_its_late_worker_changes_nothing() -> None:
+    asked()
+    late = services.claim_explanations()
+    Explanation.objects.update(lease_expires=Now() - timedelta(seconds=1))
+    assert services.reclaim_lost_explanations() == 2
+    current = services.claim_explanations()
+    assert not services.finish_explanation(late[0], degenerate=False, seconds=1.0)
+    assert services.finish_explanation(current[0], degenerate=True, seconds=2.0)
+    row = Explanation.objects.get(pk=current[0].pk)
+    assert (row.state, row.degenerate, row.seconds) == (Explanation.State.READY, True, 2.0)
+
+
+def test_slow_map_keeps_its_lease() -> None:
+    asked()
+    claimed = services.claim_explanations()
+    Explanation.objects.update(lease_expires=Now() - timedelta(seconds=1))
+    services.keep_explanations(claimed)
+    assert services.reclaim_lost_explanations() == 0
+
+
+def test_map_given_back_does_not_count_as_an_attempt() -> None:
+    asked()
+    claimed = services.claim_explanations()
+    assert services.give_back_explanation(claimed[0])
+    row = Explanation.objects.get(pk=claimed[0].pk)
+    assert (row.state, row.attempt) == (Explanation.State.WAITING, 0)
+
+
+def test_map_is_given_up_after_three_lost_workers() -> None:
+    asked()
+    for _ in range(3):
+        assert services.claim_explanations()
+        Explanation.objects.filter(state=Explanation.State.RUNNING).update(
+            lease_expires=Now() - timedelta(seconds=1)
+        )
+        services.reclaim_lost_explanations()
+    assert set(Explanation.objects.values_list("state", flat=True)) == {Explanation.State.FAILED}
