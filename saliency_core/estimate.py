@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saliency_core.descriptions import MethodDescription
@@ -10,11 +10,33 @@ from saliency_core.experiments.base import Protocol, experiment_class
 
 
 def benchmark_forwards(
-    method: MethodDescription, parameters: Mapping[str, Any], experiment: str, protocol: Protocol
+    method: MethodDescription,
+    parameters: Mapping[str, Any],
+    experiment: str,
+    protocol: Protocol,
+    channels: int | None = None,
 ) -> float:
-    """Work per image in forward passes: finding the class, the map, and scoring it."""
-    explaining = method.cost(method.validate(parameters)).forward_equivalents
+    """Work per image in forward passes: finding the class, the map, and scoring it. ``channels``: of the
+    layer that the parameters choose (see layer_channels).
+    """
+    explaining = method.work(parameters, channels).forward_equivalents
     return 1 + explaining + experiment_class(experiment).forwards_per_image(protocol)
+
+
+def layer_channels(
+    method: MethodDescription,
+    parameters: Mapping[str, Any],
+    layers: Sequence[Mapping[str, Any]],
+    default_layer: str | None,
+) -> int | None:
+    """Channels of the layer that ``parameters`` choose among a described classifier's ``layers``; None where
+    the method has no layer or the layer is not listed.
+    """
+    for parameter in method.parameters:
+        if parameter.kind == "layer":
+            name = parameters.get(parameter.name) or default_layer
+            return next((layer["channels"] for layer in layers if layer["name"] == name), None)
+    return None
 
 
 def expected_seconds(images: int, forwards: float, rate: float, workers: int = 1) -> float:

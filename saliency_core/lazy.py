@@ -1,6 +1,6 @@
 """The heavy libraries, imported on first use.
 
-Every module of ``saliency_core`` takes torch, torchvision, timm and kornia from here. Hence forms,
+Every module of ``saliency_core`` takes torch, torchvision, timm, kornia and captum from here. Hence forms,
 documents and the command line's help are built from the same descriptions as the computation without
 loading torch. Code must not touch these names while a module or class body runs (annotations are fine: they
 are never evaluated).
@@ -43,6 +43,11 @@ def _import_timm() -> Any:
     return importlib.import_module("timm")
 
 
+def _import_captum() -> Any:
+    importlib.import_module("captum.attr")  # not imported by captum itself
+    return importlib.import_module("captum")
+
+
 class _LazyModule:
     """Stands in for a module and imports it when an attribute is first read."""
 
@@ -63,6 +68,7 @@ class _LazyModule:
 
 
 if TYPE_CHECKING:
+    import captum
     import kornia
     import timm
     import torch
@@ -74,5 +80,6 @@ else:
     torchvision = _LazyModule("torchvision", _import_torchvision)
     timm = _LazyModule("timm", _import_timm)
     kornia = _LazyModule("kornia")
+    captum = _LazyModule("captum", _import_captum)
 
-__all__ = ["functional", "kornia", "timm", "torch", "torchvision"]
+__all__ = ["captum", "functional", "kornia", "timm", "torch", "torchvision"]

@@ -52,7 +52,7 @@ class Classifier:
         self.preprocessing = preprocessing or Preprocessing()
         self.activation, self.weights_sha256 = activation, weights_sha256
         inspection = inspect_model(model, self.preprocessing.size)
-        self.family = inspection.family
+        self.family, self.facts = inspection.family, inspection.facts
         self.layers: tuple[ExplainableLayer, ...] = inspection.layers
         self.default_layer = default_layer or inspection.default_layer
         self.class_names = list(class_names) or [f"class {number}" for number in range(inspection.classes)]
@@ -92,6 +92,15 @@ class Classifier:
             raise LayerError(f"{self.title} has no layer {layer!r}.{closest}")
         return modules[layer]
 
+    def traits(self) -> dict[str, Any]:
+        """The part of ``describe`` that decides which methods apply (see methods.applicability)."""
+        return {
+            "title": self.title,
+            "family": self.family,
+            "activation": self.activation,
+            "facts": self.facts.to_dict(),
+        }
+
     def describe(self) -> dict[str, Any]:
         """Everything but the network itself, JSON-able."""
         return {
@@ -107,6 +116,7 @@ class Classifier:
             "weights_sha256": self.weights_sha256,
             "layers": [layer.to_dict() for layer in self.layers],
             "default_layer": self.default_layer,
+            "facts": self.facts.to_dict(),
         }
 
 

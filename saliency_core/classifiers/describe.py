@@ -11,7 +11,8 @@ from saliency_core.classifiers.loading import find_classifier
 
 
 def describe_architecture(library: str, architecture: str, num_classes: int | None = None) -> dict[str, Any]:
-    """JSON-able: library, architecture, family, classes, preprocessing, layers with map sizes, default_layer.
+    """JSON-able: library, architecture, family, classes, preprocessing, layers with map sizes, default_layer,
+    facts.
 
     The network is built on the meta device: no weights, hardly any memory. Raises ArchitectureError.
     """
@@ -27,4 +28,5 @@ def describe_architecture(library: str, architecture: str, num_classes: int | No
         "preprocessing": preprocessing.to_dict(),
         "layers": [layer.to_dict() for layer in inspection.layers],
         "default_layer": builtin.default_layer if builtin else inspection.default_layer,
+        "facts": inspection.facts.to_dict(),
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from saliency_core.classifiers.facts import Facts, gather_facts
 from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import ArchitectureError
 from saliency_core.lazy import torch
@@ -42,6 +43,7 @@ class Inspection:
     layers: tuple[ExplainableLayer, ...]
     default_layer: str | None
     classes: int
+    facts: Facts
 
 
 def inspect_model(model: torch.nn.Module, size: int) -> Inspection:
@@ -52,18 +54,23 @@ def inspect_model(model: torch.nn.Module, size: int) -> Inspection:
     """
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     outputs: dict[str, torch.Tensor] = {}
+    steps: dict[str, Any] = {}
+    relu_runs: dict[str, int] = {}
 
     def recorder(name: str) -> Any:
         def record(module: torch.nn.Module, inputs: Any, output: Any) -> None:
             outputs.pop(name, None)  # a module used twice counts where it was used last
             outputs[name] = output
+            # Now, not later: what follows may change the tensor in place, and with it its place in the graph.
+            steps[name] = getattr(output, "grad_fn", None)
+            if isinstance(module, torch.nn.ReLU):
+                relu_runs[name] = relu_runs.get(name, 0) + 1
 
         return record
 
     handles = [module.register_forward_hook(recorder(name)) for name, module in model.named_modules() if name]
     try:
-        with torch.no_grad(), evaluation_mode(model):
-            logits = model(torch.zeros(1, 3, size, size, device=device))
+        logits = _recorded_forward(model, size, device)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ArchitectureError(
             f"{type(model).__name__} does not take images of {size} × {size} pixels: {error}"
@@ -75,14 +82,29 @@ def inspect_model(model: torch.nn.Module, size: int) -> Inspection:
         raise ArchitectureError(
             f"{type(model).__name__} is no classifier: it does not give one score per class."
         )
-    family = "vit" if type(model).__name__ == "VisionTransformer" else "cnn"
+    classes = logits.shape[1]
+    # Its descendants too, such as timm's distilled transformer.
+    family = "vit" if "VisionTransformer" in {kind.__name__ for kind in type(model).__mro__} else "cnn"
     if family == "vit":
         layers = _attention_layers(model, size)
-        return Inspection(family, tuple(layers), layers[-1].name if layers else None, logits.shape[1])
-    layers = _feature_layers(model, outputs)
-    return Inspection(
-        family, tuple(layers), _default_layer(layers, outputs, logits.shape[1]), logits.shape[1]
-    )
+        default, feature_layers = layers[-1].name if layers else None, 0
+    else:
+        layers = _feature_layers(model, outputs)
+        default, feature_layers = _default_layer(layers, outputs, classes), len(layers)
+    step = steps.get(default) if default and feature_layers else None
+    facts = gather_facts(model, logits, feature_layers, step, relu_runs, size)
+    return Inspection(family, tuple(layers), default, classes, facts)
+
+
+def _recorded_forward(model: torch.nn.Module, size: int, device: torch.device) -> torch.Tensor:
+    """Logits of a blank image with their graph; without it where the network cannot be differentiated."""
+    with torch.inference_mode(False), evaluation_mode(model):
+        blank = torch.zeros(1, 3, size, size, device=device)
+        if any(parameter.is_inference() for parameter in model.parameters()):
+            with torch.no_grad():
+                return model(blank)
+        with torch.enable_grad():
+            return model(blank.requires_grad_())
 
 
 def _feature_layers(model: torch.nn.Module, outputs: dict[str, Any]) -> list[ExplainableLayer]:

@@ -173,7 +173,9 @@ def check_fits(
     ]
     if problems:
         more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
-        raise WeightsError(f"The weights do not fit {architecture or type(model).__name__}: {'; '.join(problems[:5])}{more}.")
+        raise WeightsError(
+            f"The weights do not fit {architecture or type(model).__name__}: {'; '.join(problems[:5])}{more}."
+        )
 
 
 def renamed_by_order(

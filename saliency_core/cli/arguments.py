@@ -12,6 +12,8 @@ from saliency_core.classifiers.classifier import Classifier
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import INTERPOLATIONS
 from saliency_core.cli.progress import ProgressBar
+from saliency_core.enhancement.cli_options import add_enhancement_options, enhancement_from
+from saliency_core.enhancement.sliding_window import SlidingWindowEnhancement
 from saliency_core.errors import ParameterError
 from saliency_core.methods.base import Method
 from saliency_core.methods.registry import create_method, method_description
@@ -61,28 +63,49 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--interpolation", choices=INTERPOLATIONS, help="how images are resized")
 
 
-def add_method_options(parser: argparse.ArgumentParser) -> None:
+def add_method_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
+    """--method and --set; ``several``: --method may be given more than once."""
     group = parser.add_argument_group("method")
-    group.add_argument("--method", required=True, metavar="KEY", help="see the command methods")
+    if several:
+        group.add_argument(
+            "--method",
+            required=True,
+            action="append",
+            dest="methods",
+            metavar="KEY",
+            help="see the command methods; may be given several times; all: every one that applies",
+        )
+    else:
+        group.add_argument("--method", required=True, metavar="KEY", help="see the command methods")
     group.add_argument(
         "--set",
         action="append",
         default=[],
         dest="settings",
         metavar="KEY=VALUE",
-        help="a parameter of the method",
+        help="a parameter of the method"
+        + (", or of each of several that has it; METHOD.KEY=VALUE is for one of them" if several else ""),
     )
+    add_enhancement_options(parser)
 
 
 def chosen_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The method's parameters from --set, checked before anything is loaded. Raises ParameterError."""
+    """The method's parameters from --set, checked before anything is loaded, as are those of the enhancement.
+    Raises ParameterError.
+    """
+    enhancement_from(options)
+    return method_description(options.method).validate(given_settings(options))
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, str]:
+    """What --set says, as it stands. Raises ParameterError."""
     settings = {}
     for item in options.settings:
         key, separator, value = item.partition("=")
         if not separator:
             raise ParameterError(f"--set takes KEY=VALUE; got {item!r}.")
         settings[key.strip()] = value.strip()
-    return method_description(options.method).validate(settings)
+    return settings
 
 
 def chosen_classifier(options: argparse.Namespace) -> Classifier:
@@ -102,4 +125,11 @@ def chosen_classifier(options: argparse.Namespace) -> Classifier:
 
 
 def chosen_method(options: argparse.Namespace, classifier: Classifier) -> Method:
-    return create_method(options.method, classifier, **chosen_settings(options))
+    """The method, with the enhancement around it where --enhance is given."""
+    return enhanced(create_method(options.method, classifier, **chosen_settings(options)), options)
+
+
+def enhanced(method: Method, options: argparse.Namespace) -> Method:
+    """The method with the enhancement around it where --enhance is given."""
+    enhancement = enhancement_from(options)
+    return method if enhancement is None else SlidingWindowEnhancement(method, **enhancement)

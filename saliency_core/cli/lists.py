@@ -1,4 +1,4 @@
-"""The commands methods, experiments and classifiers: what there is."""
+"""The commands experiments and classifiers: what there is."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
 from saliency_core.classifiers.describe import describe_architecture
 from saliency_core.classifiers.loading import find_classifier
 from saliency_core.experiments.base import experiment_descriptions
-from saliency_core.methods.registry import method_descriptions
 
 
 def add_commands(commands: Any) -> None:
-    commands.add_parser("methods", help="list the methods and their parameters").set_defaults(
-        run=list_methods
-    )
     commands.add_parser("experiments", help="list the experiments and their protocols").set_defaults(
         run=list_experiments
     )
@@ -24,14 +20,6 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("name", nargs="?", help="built-in classifier, or torchvision or timm architecture")
     parser.set_defaults(run=list_classifiers)
-
-
-def list_methods(options: argparse.Namespace) -> None:
-    for method in method_descriptions():
-        print(f"{method.key}: {method.title}. {method.summary}\n  {method.paper}")
-        for parameter in method.parameters:
-            default = "the classifier's default" if parameter.default is None else parameter.default
-            print(f"  {parameter.name} ({parameter.kind}, default {default}): {parameter.help}")
 
 
 def list_experiments(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from saliency_core import __version__
-from saliency_core.cli import benchmark, explain, lists
+from saliency_core.cli import benchmark, explain, lists, methods
 from saliency_core.errors import SaliscopeError
 
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # a wrong command line exits with argparse's 2
@@ -21,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (explain, benchmark, lists):
+    for command in (explain, benchmark, methods, lists):
         command.add_commands(commands)
     return parser
 

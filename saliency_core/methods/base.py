@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from saliency_core.classifiers.state import evaluation_mode
@@ -23,11 +24,14 @@ class Explanation:
     """Saliency maps of a batch.
 
     ``maps`` float32 [B, H, W] at input resolution, not normalised, free of NaN. ``degenerate`` bool [B]:
-    the method gave a constant (or undefined) map, which is reported as zeros.
+    the method gave a constant (or undefined) map, or the image holds NaN or infinity; reported as zeros.
+    ``extras``: figures that the method reports with each map, float32 or float64 [B] by name (a conservation
+    error, a completeness gap).
     """
 
     maps: torch.Tensor
     degenerate: torch.Tensor
+    extras: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     def normalised(self) -> torch.Tensor:
         """Each map stretched to [0, 1], float32 [B, H, W]; zeros where degenerate."""
@@ -73,18 +77,28 @@ class Method(ABC):
             images = images.to(device, torch.float32).clone()
             targets = targets.to(device, torch.int64).clone()
             self._check(images, targets)
-            maps = self._maps(images, targets).detach().to(torch.float32)
+            # No method has to deal with NaN, which may pass as finite (a ReLU that NaN does not open), spread to
+            # neighbours or break a search.
+            defined = images.isfinite().flatten(1).all(1)
+            images[~defined] = 0
+            computed = self._maps(images, targets)
+            raw, extras = computed if isinstance(computed, tuple) else (computed, {})
+            maps = raw.detach().to(torch.float32)
             flat = maps.flatten(1)
             low, high = flat.amin(1), flat.amax(1)
             # Upsampling a constant leaves rounding errors of a few units in the last place: still constant.
             constant = high - low <= _ROUNDING * torch.maximum(low.abs(), high.abs())
-            usable = flat.isfinite().all(1) & ~constant
+            usable = flat.isfinite().all(1) & ~constant & defined
             maps = torch.where(usable[:, None, None], maps, torch.zeros_like(maps))
-            return Explanation(maps, ~usable)
+            return Explanation(maps, ~usable, {name: value.detach() for name, value in extras.items()})
 
     @abstractmethod
-    def _maps(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Raw maps [B, H, W]; gradients are enabled only where the method enables them."""
+    def _maps(
+        self, images: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Raw maps [B, H, W], or these and extras (see Explanation), for images [B, 3, H, W] that may be
+        changed.
+        """
 
     def _check(self, images: torch.Tensor, targets: torch.Tensor) -> None:
         if images.ndim != 4 or images.shape[1] != 3 or not len(images):

@@ -6,8 +6,9 @@ import importlib
 import pkgutil
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from saliency_core.descriptions import MethodDescription
+from saliency_core.descriptions import FAMILIES, MethodDescription
 from saliency_core.errors import ParameterError, suggestion
+from saliency_core.methods.applicability import why_not
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -49,10 +50,21 @@ def method_descriptions() -> tuple[MethodDescription, ...]:
     return tuple(method.description for method in _all_methods().values())
 
 
+def methods_by_family() -> tuple[MethodDescription, ...]:
+    """All descriptions, family by family in the order of FAMILIES, by key inside a family."""
+    return tuple(sorted(method_descriptions(), key=lambda method: FAMILIES.index(method.family)))
+
+
 def method_description(key: str) -> MethodDescription:
     return method_class(key).description
 
 
 def create_method(key: str, classifier: Classifier, **parameters: Any) -> Method:
-    """The method, ready to explain ``classifier``. Raises ParameterError or LayerError."""
-    return method_class(key)(classifier, **parameters)
+    """The method, ready to explain ``classifier``. Raises ParameterError (also where the method does not
+    apply to the classifier, see methods.applicability) or LayerError.
+    """
+    method = method_class(key)
+    problem = why_not(method.description, classifier.traits())
+    if problem is not None:
+        raise ParameterError(problem)
+    return method(classifier, **parameters)

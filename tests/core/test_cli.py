@@ -21,6 +21,7 @@ from saliency_core.cli import main as cli
 from saliency_core.datasets.base import Dataset
 from saliency_core.datasets.images import read_image
 from saliency_core.experiments.columns import Columns
+from saliency_core.methods.registry import method_description, methods_by_family
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -145,7 +146,7 @@ def test_wrong_usage_exits_with_2(
         (["--set", "layer=bn9"], "EfficientNet-Lite0 has no layer 'bn9'. Did you mean 'bn2'"),
         (["--weights", "/no/such/file"], "The weights file /no/such/file does not exist."),
         (["--model", "efficientnet_lite9"], "Did you mean 'efficientnet_lite"),
-        (["--method", "grad_cm"], "Did you mean 'grad_cam'?"),
+        (["--method", "grad_cm"], "Did you mean 'grad_cam' or"),
     ],
 )
 def test_errors_exit_with_1_and_one_sentence(
@@ -197,12 +198,128 @@ def test_ctrl_c_keeps_what_is_finished(
 
 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["methods"]) == 0
     assert cli.main(["experiments"]) == 0
     assert cli.main(["classifiers"]) == 0
     assert cli.main(["classifiers", "vgg16"]) == 0
     text = capsys.readouterr().out
-    assert "grad_cam: Grad-CAM." in text
     assert "  thesis@1: 112 steps of 448 pixels" in text
     assert "vgg16: VGG16 (torchvision:vgg16), vgg16-397923af.pth" in text
     assert "  features.29: ReLU, 512 × 14 × 14  (default)" in text
+
+
+def test_list_of_methods(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["key", "title", "family", "needs", "cost", "per", "image", "paper"]
+    assert [line.split()[0] for line in lines[1:]] == [item.key for item in methods_by_family()]
+    row = next(line for line in lines if line.startswith("grad_cam "))
+    assert "convolutional_layer, gradients" in row
+    assert "1 forward, 1 backward" in row
+    assert "Selvaraju" in row
+
+
+def test_list_of_methods_for_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["methods", "--model", "timm:vit_tiny_patch16_224"]) == 0
+    text = capsys.readouterr().out
+    assert (
+        "grad_cam: Grad-CAM needs a convolutional layer, and vit_tiny_patch16_224 is a transformer." in text
+    )
+    assert any("not applicable" in line for line in text.splitlines() if line.startswith("grad_cam "))
+    assert cli.main(["methods", "score_cam", "--model", "squeezenet1_1"]) == 0
+    assert "Cost per image: 513 forwards" in capsys.readouterr().out
+
+
+def test_one_method(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["methods", "rise"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("RISE (rise), family perturbation\n")
+    description = method_description("rise")
+    for parameter in description.parameters:
+        assert f"  {parameter.name} ({parameter.kind}, default " in text
+    assert "Quick: " in text
+    assert ">>>" not in text
+    assert cli.main(["methods", "ris"]) == 1
+    assert "Did you mean 'rise'" in capsys.readouterr().err
+
+
+def test_explain_by_several_methods(
+    weights: Path, photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "several"
+    chosen = ["--weights", str(weights), "--image", str(photographs / "0.png"), "--out", str(out), "--quick"]
+    arguments = [
+        "explain",
+        "--model",
+        "squeezenet1_1",
+        "--method",
+        "grad_cam",
+        "--method",
+        "smooth_grad",
+        *chosen,
+    ]
+    settings = ["--set", "layer=features.9", "--set", "smooth_grad.samples=2"]
+    assert cli.main([*arguments, *settings]) == 0
+    assert "2 methods, about" in capsys.readouterr().err
+    record = json.loads((out / "explanation.json").read_text())
+    assert [item["method"] for item in record["methods"]] == ["grad_cam", "smooth_grad"]
+    assert record["methods"][0]["parameters"] == {"layer": "features.9"}
+    assert record["methods"][1]["parameters"]["samples"] == 2
+    assert record["not_applicable"] == []
+    for item in record["methods"]:
+        assert np.load(out / item["map"]).shape == (224, 224)
+        assert (out / item["overlay"]).exists()
+    with Image.open(out / "contact_sheet.png") as sheet:
+        assert sheet.width > 3 * 224
+
+
+def test_explain_by_all_methods_names_those_that_do_not_apply(
+    weights: Path,
+    photographs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    few = [method_description(key) for key in ("grad_cam", "raw_attention", "random_map")]
+    monkeypatch.setattr("saliency_core.cli.several.methods_by_family", lambda: tuple(few))
+    out = tmp_path / "all"
+    chosen = ["--weights", str(weights), "--image", str(photographs / "0.png"), "--out", str(out)]
+    assert cli.main(["explain", "--model", "squeezenet1_1", "--method", "all", *chosen]) == 0
+    record = json.loads((out / "explanation.json").read_text())
+    assert [item["method"] for item in record["methods"]] == ["grad_cam", "random_map"]
+    assert [item["method"] for item in record["not_applicable"]] == ["raw_attention"]
+    reason = record["not_applicable"][0]["reason"]
+    assert "squeezenet1_1 is a convolutional model" in reason
+    assert f"raw_attention: {reason}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--method", "grad_cam", "--method", "raw_attention"], "squeezenet1_1 is a convolutional model"),
+        (
+            ["--method", "grad_cam", "--method", "rise", "--set", "lair=a"],
+            "None of these methods has a parameter",
+        ),
+        (
+            ["--method", "grad_cam", "--method", "rise", "--set", "lime.seed=1"],
+            "'lime' is not among the chosen",
+        ),
+        (
+            ["--method", "grad_cam", "--method", "rise", "--set", "rise.layer=1"],
+            "RISE has no parameter 'layer'",
+        ),
+        (["--method", "grad_cam", "--set", "lair=a"], "Grad-CAM has no parameter 'lair'"),
+    ],
+)
+def test_explain_refuses_before_any_work(
+    more: list[str],
+    message: str,
+    weights: Path,
+    photographs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chosen = ["--weights", str(weights), "--image", str(photographs / "0.png"), "--out", str(tmp_path / "o")]
+    assert cli.main(["explain", "--model", "squeezenet1_1", *chosen, *more]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "o" / "explanation.json").exists()

@@ -39,7 +39,7 @@ assert [method.key for method in method_descriptions()]
 assert method_description("grad_cam").validate({"layer": " x "}) == {"layer": "x"}
 assert experiment_descriptions()[0].default_protocol == protocol("insertion_deletion", "thesis@1")
 assert versions()["torch"] != "missing"
-heavy = {"torch", "torchvision", "timm", "kornia", "django", "celery"}
+heavy = {"torch", "torchvision", "timm", "kornia", "captum", "django", "celery"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from babel.messages.pofile import read_po
 from django.test import Client
 from django.utils.translation import gettext, override
 
+from saliency_core.descriptions import Parameter
+from saliency_core.enhancement.description import SLIDING_WINDOW
 from saliency_core.experiments.base import experiment_descriptions
 from saliency_core.methods.registry import method_descriptions
 
@@ -31,7 +34,12 @@ def catalogue(repository: Path) -> Catalog:
 
 def test_every_text_is_translated(repository: Path, catalogue: Catalog) -> None:
     translated = {first_form(message.id) for message in catalogue if message.id and all_forms(message.string)}
-    shown = {*texts_of_templates(repository), *texts_of_python(repository), *texts_of_descriptions()}
+    shown = {
+        *texts_of_templates(repository),
+        *texts_of_python(repository),
+        *texts_of_descriptions(),
+        *texts_of_obstacles(repository),
+    }
     assert sorted(shown - translated) == []
 
 
@@ -98,10 +106,27 @@ def texts_of_python(repository: Path) -> Iterator[str]:
 def texts_of_descriptions() -> Iterator[str]:
     for method in method_descriptions():
         yield from filter(None, (method.title, method.summary))
-        for parameter in method.parameters:
-            texts = (parameter.title, parameter.help, parameter.unit, parameter.source, *parameter.choices)
-            yield from filter(None, texts)
+        yield from texts_of_parameters(method.parameters)
+    yield from (SLIDING_WINDOW.title, SLIDING_WINDOW.summary)
+    yield from texts_of_parameters(SLIDING_WINDOW.parameters)
     for experiment in experiment_descriptions():
         yield from filter(None, (experiment.title, experiment.summary))
         for protocol in experiment.protocols:
             yield from filter(None, (protocol.summary, protocol.source))
+
+
+def texts_of_parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    for parameter in parameters:
+        texts = (parameter.title, parameter.help, parameter.unit, parameter.source, *parameter.choices)
+        yield from filter(None, texts)
+
+
+def texts_of_obstacles(repository: Path) -> Iterator[str]:
+    """Why methods cannot explain a classifier: texts that name the method, docstrings aside."""
+    for source in (repository / "saliency_core/methods").rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(source.read_text(encoding="utf-8"))))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        texts = (
+            node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings
+        )
+        yield from (text for text in texts if isinstance(text, str) and "%(method)s" in text)

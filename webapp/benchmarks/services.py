@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from saliency_core.errors import ParameterError
+from saliency_core.methods.applicability import obstacle
 from saliency_core.methods.registry import method_description
 from webapp.accounts.models import User
 from webapp.benchmarks import transitions
@@ -81,11 +82,10 @@ def queue_benchmark(
 
 def why_not_applicable(classifier: Classifier, method: str) -> str | None:
     """Why a method can't explain a classifier, or None if it can."""
-    if "convolutional_layer" in method_description(method).needs and classifier.family == "vit":
-        return _(
-            "%(method)s needs a convolutional layer, and %(model)s is a transformer. Choose a convolutional model."
-        ) % {"method": _(method_description(method).title), "model": classifier.name}
-    return None
+    description = method_description(method)
+    # One that was prepared before there were facts, or not at all, is judged by its family alone.
+    problem = obstacle(description, {**classifier.description, "family": classifier.family})
+    return problem and _(problem) % {"method": _(description.title), "model": classifier.name}
 
 
 def cancel_benchmark(benchmark: Benchmark) -> None:

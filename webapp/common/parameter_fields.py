@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
 from saliency_core.descriptions import Parameter
+from saliency_core.errors import ParameterError
 
 
 def field_for(parameter: Parameter, layers: list[dict[str, Any]], default_layer: str | None) -> forms.Field:
@@ -28,11 +30,51 @@ def field_for(parameter: Parameter, layers: list[dict[str, Any]], default_layer:
         )
     elif parameter.kind == "boolean":
         field = forms.BooleanField(**common)
+    elif parameter.kind == "integers":
+        field = WholeNumbersField(**common, parameter=parameter)
     else:
         kind = forms.IntegerField if parameter.kind == "integer" else forms.FloatField
         field = kind(**common, min_value=parameter.minimum, max_value=parameter.maximum)
     field.source = gettext(parameter.source) if parameter.source else ""
     return field
+
+
+class WholeNumbersField(forms.CharField):
+    """A list of whole numbers, typed as "224,324,424" and cleaned to a list."""
+
+    def __init__(self, *, parameter: Parameter, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.parameter = parameter
+
+    def clean(self, value: Any) -> list[int]:
+        typed = super().clean(self.prepare_value(value))
+        try:
+            return self.parameter.validate(typed)
+        except ParameterError:
+            raise ValidationError(self._refusal(), code="invalid") from None
+
+    def prepare_value(self, value: Any) -> Any:
+        """Lists as text; what was typed and is no list stays as it was typed."""
+        return self.parameter.text(value) if isinstance(value, list | tuple) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), self.prepare_value(data))
+
+    def _refusal(self) -> str:
+        limits = {
+            "example": self.parameter.text(self.parameter.default),
+            "minimum": self.parameter.minimum,
+            "maximum": self.parameter.maximum,
+        }
+        if self.parameter.minimum is None or self.parameter.maximum is None:
+            return gettext("Enter whole numbers separated by commas, for example %(example)s.") % limits
+        return (
+            gettext(
+                "Enter whole numbers between %(minimum)d and %(maximum)d separated by commas, for example "
+                "%(example)s."
+            )
+            % limits
+        )
 
 
 def layer_choices(layers: list[dict[str, Any]], default_layer: str | None) -> list[tuple[str, str]]:

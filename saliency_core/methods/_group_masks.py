@@ -1,0 +1,93 @@
+"""Groups of feature maps as masks: how channels are grouped, and how a group's map is cleaned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saliency_core.lazy import functional, torch
+from saliency_core.scoring.masks import is_flat, unit_range
+
+GROUPINGS = ("chunk", "even")
+PERCENTILE_SCOPES = ("group", "joint")
+ROUNDING = 1e-12  # of a map's largest value, in double precision: far below what two different pixels differ by
+
+
+def group_sizes(channels: int, groups: int, grouping: str) -> list[int]:
+    """Channels in each group of neighbours; at most one group a channel.
+
+    ``chunk``: all groups but the last have ⌈channels / groups⌉, which may give fewer groups than asked for;
+    ``even``: as many groups as asked for, their sizes differing by at most one, the larger first.
+
+    >>> group_sizes(10, 4, "chunk"), group_sizes(10, 4, "even")
+    ([3, 3, 3, 1], [3, 3, 2, 2])
+    """
+    groups = min(groups, channels)
+    if grouping == "even":
+        return [channels // groups + (number < channels % groups) for number in range(groups)]
+    size = -(-channels // groups)
+    return [min(size, channels - first) for first in range(0, channels, size)]
+
+
+def grouped_sum(features: torch.Tensor, weights: torch.Tensor, sizes: Sequence[int]) -> torch.Tensor:
+    """Σ_{k∈r} wₖ Aᵏ for each group r, [B, G, h, w], of features [B, K, h, w] and weights [B, K]."""
+    weighted = (features * weights[:, :, None, None]).split(list(sizes), dim=1)
+    return torch.stack([group.sum(1) for group in weighted], dim=1)
+
+
+def upsampling_weights(size: int, target: int) -> torch.Tensor:
+    """Weights float64 [size] whose weighted sum of a line equals the plain mean of that line upsampled to ``target``.
+
+    They are the column sums of the (linear, half-pixel) interpolation matrix, divided by its rows. For a whole
+    factor they are all 1 / size; else they are not, and the plain mean of the line is not what is wanted.
+    """
+    matrix = functional.interpolate(
+        torch.eye(size, dtype=torch.float64)[None], size=target, mode="linear", align_corners=False
+    )[0]
+    return matrix.mean(1)
+
+
+def mean_after_upsampling(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Mean over space [B, K] of maps [B, K, h, w] upsampled to ``size``, without upsampling them."""
+    rows = upsampling_weights(maps.shape[2], size[0]).to(maps.device, maps.dtype)
+    columns = upsampling_weights(maps.shape[3], size[1]).to(maps.device, maps.dtype)
+    return torch.einsum("bkhw,h,w->bk", maps, rows, columns)
+
+
+def percentile(values: torch.Tensor, theta: float) -> torch.Tensor:
+    """The ``theta``-th percentile (0 … 100) over the last dimension, counted from the smallest value up and
+    interpolated linearly, as NumPy's: 70.3 for the values 1 … 100 and θ = 70.
+    """
+    position = theta / 100 * (values.shape[-1] - 1)
+    below = int(position)
+    low = values.kthvalue(
+        below + 1, dim=-1
+    ).values  # counts from 1; faster than sorting, and has no size limit
+    if position == below:
+        return low
+    return low + (values.kthvalue(below + 2, dim=-1).values - low) * (position - below)
+
+
+def denoised(maps: torch.Tensor, theta: float, scope: str) -> torch.Tensor:
+    """Maps [B, G, H, W] with what is not above their ``theta``-th percentile set to 0; 0 leaves them alone.
+
+    ``scope``: the percentile of each map by itself ("group"), or of an image's maps together ("joint"). Above is
+    what exceeds it by more than rounding: upsampling repeats values at the border that are equal but for their
+    last digit, and where the percentile falls on such a pair, neither is above it.
+    """
+    if theta == 0:
+        return maps
+    values = maps.flatten(2) if scope == "group" else maps.flatten(1)
+    threshold = percentile(values, theta) + ROUNDING * values.amax(-1)
+    shape = (len(maps), -1, 1, 1)
+    return torch.where(maps > threshold.view(shape), maps, torch.zeros_like(maps))
+
+
+def keep_masks(group_maps: torch.Tensor, cleaned: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Masks [B, G, H, W] in [0, 1], each ``cleaned`` map stretched by itself, and which say anything, bool
+    [B, G].
+
+    A map that is constant (before or after the cleaning) has no pixel to tell from another: its mask is 0.
+    Before the cleaning too, because rounding would otherwise decide which pixels are above the percentile.
+    """
+    useful = ~(is_flat(group_maps) | is_flat(cleaned))
+    return torch.where(useful[:, :, None, None], unit_range(cleaned), 0.0), useful
