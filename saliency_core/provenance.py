@@ -9,7 +9,7 @@ from pathlib import Path
 from saliency_core import __version__
 from saliency_core.lazy import torch
 
-_PACKAGES = ("torch", "torchvision", "timm", "kornia", "numpy", "pillow")
+_PACKAGES = ("torch", "torchvision", "timm", "kornia", "captum", "numpy", "pillow")
 
 
 def versions() -> dict[str, str]:

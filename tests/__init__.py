@@ -1,1 +1,1 @@
-"""The tests: core (the library), web, workers, platform (settings and supervisor), system (everything in real processes)."""
+"""The tests: core (the library), web, platform (settings and supervisor), system (everything in real processes)."""

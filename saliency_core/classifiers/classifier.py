@@ -102,7 +102,11 @@ class Classifier:
         }
 
     def describe(self) -> dict[str, Any]:
-        """Everything but the network itself, JSON-able."""
+        """Everything but the network itself, JSON-able; also which methods refuse it (see methods.applicability),
+        for which every method is made once.
+        """
+        from saliency_core.methods.applicability import refusals
+
         return {
             "name": self.name,
             "title": self.title,
@@ -117,6 +121,7 @@ class Classifier:
             "layers": [layer.to_dict() for layer in self.layers],
             "default_layer": self.default_layer,
             "facts": self.facts.to_dict(),
+            "refusals": refusals(self),
         }
 
 

@@ -25,9 +25,9 @@ def gradient_batch_size(classifier: Classifier) -> int:
     return GRADIENT_BATCH_SIZES.get(classifier.device.type, 8)
 
 
-def batches(classifier: Classifier, count: int) -> Iterator[slice]:
-    """Slices of at most a gradient batch that cover 0 … ``count`` − 1."""
-    size = gradient_batch_size(classifier)
+def batches(classifier: Classifier, count: int, copies: int = 1) -> Iterator[slice]:
+    """Slices that cover 0 … ``count`` − 1, of at most a gradient batch when every image has ``copies``."""
+    size = max(1, gradient_batch_size(classifier) // copies)
     for first in range(0, count, size):
         yield slice(first, min(count, first + size))
 
@@ -45,15 +45,16 @@ def logit_gradients(
     images: torch.Tensor,
     targets: torch.Tensor,
     forward: Callable[[torch.Tensor, slice], torch.Tensor] | None = None,
+    copies: int = 1,
 ) -> torch.Tensor:
     """∂S_c/∂x [B, 3, H, W] of the logits S_c of classes ``targets`` [B] at ``images`` [B, 3, H, W].
 
     In batches of gradient_batch_size. ``forward(x, batch)`` computes the logits of images x, which are
-    ``images[batch]``, in another way than the classifier, for example with other derivatives. Raises LayerError
-    if the logits cannot be differentiated.
+    ``images[batch]``, in another way than the classifier, for example with other derivatives; it may run
+    ``copies`` times as many images. Raises LayerError if the logits cannot be differentiated.
     """
     collected = []
-    for batch in batches(classifier, len(images)):
+    for batch in batches(classifier, len(images), copies):
         leaf = images[batch].detach().clone().requires_grad_(True)
         with torch.enable_grad():
             # Copied, since a network may begin with an in-place operation, which a leaf does not allow.

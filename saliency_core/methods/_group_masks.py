@@ -9,7 +9,9 @@ from saliency_core.scoring.masks import is_flat, unit_range
 
 GROUPINGS = ("chunk", "even")
 PERCENTILE_SCOPES = ("group", "joint")
-ROUNDING = 1e-12  # of a map's largest value, in double precision: far below what two different pixels differ by
+ROUNDING = (
+    1e-12  # of a map's largest value, in double precision: far below what two different pixels differ by
+)
 
 
 def group_sizes(channels: int, groups: int, grouping: str) -> list[int]:

@@ -12,10 +12,12 @@ SHARPNESS = 20.0  # 1/T of the smooth maximum
 
 @dataclass(frozen=True)
 class SmoothMasks:
-    """m(u) = smax_v k((u − v) / σ) p(v), from parameters p on a coarse grid of points v.
+    """m(u) = smax_v k((u − v) / σ) p(v) / smax_v k((u − v) / σ), from parameters p on a coarse grid of points v.
 
     smax(f) = Σ f exp(20 f) / Σ exp(20 f) is the smooth maximum and k(z) = exp(−2 max(0, ‖z‖ − ½)²). A point
-    with p = 1 makes a soft disc; the union of discs has no details finer than these. Points lie at the
+    with p = 1 makes a soft disc; the union of discs has no details finer than these. The divisor makes m = 1
+    where all p are 1; without it the border, which has fewer points around it, would differ from the middle
+    and be preferred or avoided for that alone. Points lie at the
     centres of cells of ``step`` pixels; points more than ``reach`` cells away do not count. The mask is
     computed at every ``spacing``-th pixel and interpolated between, which is exact enough for something
     this smooth.
@@ -29,6 +31,7 @@ class SmoothMasks:
     reach: int
     spacing: int
     kernel: torch.Tensor  # k for every neighbouring cell and computed pixel, [(2 reach + 1)², h, w]
+    largest: torch.Tensor  # the smooth maximum of k alone, [h, w]
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -43,8 +46,9 @@ class SmoothMasks:
         rows, columns = (
             _cells(length, self.step, self.spacing, parameters.device) for length in (self.height, self.width)
         )
-        values = self.kernel * neighbours[:, :, rows][:, :, :, columns]
-        return (values * (SHARPNESS * values).softmax(1)).sum(1)
+        largest = _smooth_maximum(self.kernel * neighbours[:, :, rows][:, :, :, columns])
+        # A smooth maximum is not monotonic: a few points at 1 can give a little more than all of them.
+        return (largest / self.largest).clamp(max=1)
 
     def full(self, coarse: torch.Tensor) -> torch.Tensor:
         """Masks [N, H, W] at all pixels from those at the computed ones [N, h, w]."""
@@ -65,15 +69,23 @@ def smooth_masks(
     offsets = torch.arange(-reach, reach + 1, dtype=torch.float64)
 
     def distances(length: int) -> torch.Tensor:
-        """From each computed pixel to the point of each neighbouring cell, [2 reach + 1, computed pixels]."""
-        cells = _cells(length, cell, spacing, "cpu")
-        places = _places(length, spacing)
-        return places - ((cells + offsets[:, None] + 0.5) * cell - 0.5)
+        """From each computed pixel to the point of each neighbouring cell, [2 reach + 1, computed pixels];
+        infinite where there is no such cell.
+        """
+        cells = _cells(length, cell, spacing, "cpu") + offsets[:, None]
+        far = _places(length, spacing) - ((cells + 0.5) * cell - 0.5)
+        outside = (cells < 0) | (cells >= math.ceil(length / cell))
+        return far.masked_fill(outside, math.inf)
 
     down, across = distances(height), distances(width)
     far = (down[:, None, :, None] ** 2 + across[None, :, None, :] ** 2).sqrt() / sigma
-    kernel = torch.exp(-2 * (far - 0.5).clamp(min=0) ** 2).flatten(0, 1)
-    return SmoothMasks(height, width, cell, reach, spacing, kernel.to(device, torch.float32))
+    kernel = torch.exp(-2 * (far - 0.5).clamp(min=0) ** 2).flatten(0, 1).to(device, torch.float32)
+    return SmoothMasks(height, width, cell, reach, spacing, kernel, _smooth_maximum(kernel[None])[0])
+
+
+def _smooth_maximum(values: torch.Tensor) -> torch.Tensor:
+    """smax over the second axis of [N, M, h, w]."""
+    return (values * (SHARPNESS * values).softmax(1)).sum(1)
 
 
 def _places(length: int, spacing: int) -> torch.Tensor:

@@ -1,15 +1,21 @@
 """Whether a method can explain a classifier, told before any work starts; needs no torch.
 
 A description names what its method needs; a described classifier (``Classifier.describe()``) has ``facts``
-(see classifiers.facts). Every need has one rule here that compares the two.
+(see classifiers.facts). Every need has one rule here that compares the two. What only the network itself can tell
+(an operation that LRP has no rule for, a network that takes one image size) is tried when a classifier is described,
+and kept in its ``refusals``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saliency_core.descriptions import MethodDescription, Need
+from saliency_core.errors import SaliscopeError
+
+if TYPE_CHECKING:
+    from saliency_core.classifiers.classifier import Classifier
 
 Facts = Mapping[str, Any]
 
@@ -18,7 +24,7 @@ def why_not(description: MethodDescription, classifier: Facts) -> str | None:
     """Why the method cannot explain the classifier, as one or two sentences; None if it can.
 
     ``classifier`` is what ``Classifier.describe()`` gives, or a part of it: "title", "family", "activation",
-    "facts". What is missing is taken to be fine, except that the family always counts.
+    "facts", "refusals". What is missing is taken to be fine, except that the family always counts.
     """
     template = obstacle(description, classifier)
     names = {"method": description.title, "model": classifier.get("title") or "the model"}
@@ -33,7 +39,28 @@ def obstacle(description: MethodDescription, classifier: Facts) -> str | None:
         template = _RULES[need](family, facts)
         if template is not None:
             return template
-    return description.limits(facts) if description.limits is not None else None
+    template = description.limits(facts) if description.limits is not None else None
+    if template is None:
+        refusal = (classifier.get("refusals") or {}).get(description.key)
+        template = None if refusal is None else refusal.replace("%", "%%")
+    return template
+
+
+def refusals(classifier: Classifier) -> dict[str, str]:
+    """Why methods that fit by the facts refuse the classifier all the same, with their default parameters, by key.
+
+    Makes every method once, which takes up to a few forward passes each.
+    """
+    from saliency_core.methods.registry import create_method, method_descriptions
+
+    refused = {}
+    for description in method_descriptions():
+        if why_not(description, classifier.traits()) is None:
+            try:
+                create_method(description.key, classifier)
+            except SaliscopeError as error:
+                refused[description.key] = str(error)
+    return refused
 
 
 def _convolutional_layer(family: str | None, facts: Facts) -> str | None:

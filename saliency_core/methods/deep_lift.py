@@ -20,8 +20,8 @@ class DeepLift(Method):
     Δ being the difference between the image x and the reference x′ (``baseline``). Max pools, also overlapping
     ones, LayerNorm and products of activations are handled so that contributions are complete; see
     _propagation.rescale. captum refuses networks that use a ReLU module twice (every ResNet), leaves out
-    functional ReLUs, and is not complete where max pools overlap or directly follow a ReLU (which then gets the
-    pool's plain gradient); elsewhere it gives the same.
+    functional ReLUs, and is not complete where max pools overlap or one nonlinear layer directly follows
+    another, as a pool a ReLU (the first then gets the plain gradient of the second); elsewhere it gives the same.
 
     Reports with every map ``completeness_gap``: Σ contributions − (S_c(x) − S_c(x′)), in logits, before the
     channels are reduced; 0 up to rounding unless the network has attention or normalises groups of
@@ -39,7 +39,7 @@ class DeepLift(Method):
         family="propagation",
         needs=("gradients",),
         parameters=(
-            reference_parameter("captum; Shrikumar et al. 2017, section 3.1, choose it for each task"),
+            reference_parameter("captum; Shrikumar et al. 2017 choose it for each task"),
             reduction_parameter("sum", "The sum over channels keeps completeness"),
         ),
         paper=(
@@ -65,7 +65,7 @@ class DeepLift(Method):
             differences.append((logits - reference_logits).detach())
             return logits
 
-        multipliers = logit_gradients(self.classifier, images, targets, forward)
+        multipliers = logit_gradients(self.classifier, images, targets, forward, copies=2)
         contributions = multipliers * (images - references)
         expected = torch.cat(differences).gather(1, targets[:, None])[:, 0].double()
         gap = contributions.double().sum((1, 2, 3)) - expected

@@ -15,6 +15,7 @@ from saliency_core.methods.registry import register
 _LEVELS = 8  # of the blur pyramid
 _RATE, _MOMENTUM = 0.01, 0.9
 _AREA_WEIGHT, _AREA_GROWTH = 300.0, 1.0035
+_EQUAL = 1e-4  # masks' values that count as equal
 
 
 @register
@@ -224,11 +225,20 @@ class ExtremalPerturbation(Method):
 
 
 def area_penalty(masks: torch.Tensor, areas: torch.Tensor) -> torch.Tensor:
-    """mean (sort(m) − r_a)² of masks [N, h, w] and areas [N] in [0, 1]: 0 for a binary mask of that area."""
+    """mean (sort(m) − r_a)² of masks [N, h, w] and areas [N] in [0, 1]: 0 for a binary mask of that area.
+
+    Values that are equal (to 1e-4) share the mean of their references. Otherwise the sort's order of equal
+    values, which means nothing, would decide where the mask goes: at the start all are equal.
+    """
     ordered = masks.flatten(1).sort(1).values
     place = torch.arange(ordered.shape[1], device=masks.device)
-    reference = place >= (ordered.shape[1] * (1 - areas)).floor()[:, None]
-    return (ordered - reference.to(ordered.dtype)).square().mean(1)
+    reference = (place >= (ordered.shape[1] * (1 - areas)).floor()[:, None]).to(ordered.dtype)
+    rounded = (ordered.detach() / _EQUAL).round()
+    group = (rounded.diff(dim=1, prepend=rounded[:, :1]) > 0).cumsum(1)
+    sums = torch.zeros_like(reference).scatter_add_(1, group, reference)
+    counts = torch.zeros_like(reference).scatter_add_(1, group, torch.ones_like(reference))
+    shared = (sums / counts.clamp(min=1)).gather(1, group)
+    return (ordered - shared).square().mean(1)
 
 
 def _passes(parameters: Mapping[str, Any]) -> int:

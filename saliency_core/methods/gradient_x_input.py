@@ -17,7 +17,7 @@ class GradientXInput(Method):
 
     For a piecewise linear network without biases the map sums to the logit.
 
-    Source: Shrikumar et al., Not Just a Black Box, 2016, section 2 ("gradient × input").
+    Source: Shrikumar et al., Not Just a Black Box, 2016.
 
     >>> method = create_method("gradient_x_input", classifier)  # doctest: +SKIP
     """

@@ -122,7 +122,7 @@ class Lrp(Method):
 
     def _prepared(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits [B, C] and the tensor [B, 3, H, W] by which their gradient is the pixels' relevance."""
-        from saliency_core.methods._propagation.relevance import relevance_pass
+        from saliency_core.methods._propagation.relevance_pass import relevance_pass
 
         classifier, classes = self.classifier, len(self.classifier.class_names)
         # Ones: x · carrier has the gradient x · ∂S/∂x by it, which is the relevance of x.

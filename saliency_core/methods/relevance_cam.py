@@ -80,7 +80,8 @@ class RelevanceCam(Method):
     def _prepared(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Feature maps A [B, K, h, w] and logits [B, C] whose gradient by A is relevance per activation."""
         from saliency_core.methods._propagation.lrp_rules import alpha_beta_rule
-        from saliency_core.methods._propagation.relevance import Composite, relevance_pass
+        from saliency_core.methods._propagation.relevance import Composite
+        from saliency_core.methods._propagation.relevance_pass import relevance_pass
 
         classifier, classes = self.classifier, len(self.classifier.class_names)
         biases = 2 if self.parameters["convolution_bias"] == "twice" else 0

@@ -19,7 +19,7 @@ class SmoothGrad(Method):
     equation is ``magnitude`` false; its authors' code averages squared gradients by default, and so does this.
     Sums are accumulated in float64.
 
-    Source: Smilkov et al., SmoothGrad, 2017, equation in section 2.1; PAIR-code/saliency, GetSmoothedMask and
+    Source: Smilkov et al., SmoothGrad, 2017; PAIR-code/saliency, GetSmoothedMask and
     VisualizeImageGrayscale for defaults.
 
     >>> method = create_method("smooth_grad", classifier, samples=50)  # doctest: +SKIP

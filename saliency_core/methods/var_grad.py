@@ -20,7 +20,7 @@ class VarGrad(Method):
     the two means keeps its digits. Noise, seed and defaults are SmoothGrad's.
 
     Source: Adebayo et al., Local Explanation Methods for Deep Neural Networks Lack Sensitivity to Parameter
-    Values, 2018, section 2.
+    Values, 2018.
 
     >>> method = create_method("var_grad", classifier)  # doctest: +SKIP
     """

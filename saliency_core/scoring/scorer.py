@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
-from saliency_core.scoring.memory import keep_freed_memory
 from saliency_core.scoring.listening import batch_listener
+from saliency_core.scoring.memory import keep_freed_memory
 from saliency_core.scoring.precision import numeric_precision
 from saliency_core.scoring.ranking import Curve, step_count
 

@@ -146,6 +146,27 @@ def test_description_is_plain_data_and_decides_as_the_classifier_does() -> None:
             assert why_not(description, stored) == why_not(description, classifier.traits())
 
 
+def test_what_only_the_network_can_tell_is_kept_with_its_description() -> None:
+    class Product(torch.nn.Module):
+        """Features multiplied with each other, for which LRP has no rule."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = torch.nn.Conv2d(3, 4, 3, stride=2)
+            self.head = torch.nn.Linear(4, 5)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            flat = self.features(images).flatten(2)
+            return self.head((flat @ flat.transpose(1, 2)).mean(1))
+
+    classifier = Classifier(Product(), name="100 % product", preprocessing=Preprocessing(size=SIZE))
+    stored = json.loads(json.dumps(classifier.describe()))
+    assert "has no rule for" in stored["refusals"]["lrp"]
+    assert why_not(method_description("lrp"), stored) == stored["refusals"]["lrp"]
+    assert "grad_cam" not in stored["refusals"]
+    assert why_not(method_description("grad_cam"), stored) is None
+
+
 def test_without_facts_the_family_decides() -> None:
     assert why_not(method_description("grad_cam"), {"family": "cnn"}) is None
     assert why_not(method_description("grad_cam"), {}) is None

@@ -94,7 +94,9 @@ def test_own_weights_with_their_own_number_of_classes(tmp_path: Path) -> None:
 
 def test_weights_of_another_architecture_are_told_by_tensors(tmp_path: Path) -> None:
     save_file(build(Architecture("torchvision", "squeezenet1_1")).state_dict(), tmp_path / "s.safetensors")
-    with pytest.raises(WeightsError, match=r"weights do not fit torchvision:resnet18: conv1\.weight .* is missing;"):
+    with pytest.raises(
+        WeightsError, match=r"weights do not fit torchvision:resnet18: conv1\.weight .* is missing;"
+    ):
         load_classifier("resnet18", weights=tmp_path / "s.safetensors")
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from torch.utils.weak import WeakTensorKeyDictionary
-
 from saliency_core.lazy import torch
 
 Function = Callable[..., Any]
@@ -28,7 +26,7 @@ class Interception(torch.overrides.TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._followed: Any = WeakTensorKeyDictionary()
+        self._followed: Any = torch.utils.weak.WeakTensorKeyDictionary()
 
     def follow(self, tensor: torch.Tensor) -> torch.Tensor:
         self._followed[tensor] = True

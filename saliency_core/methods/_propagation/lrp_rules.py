@@ -106,7 +106,7 @@ def alpha_beta_rule(alpha: float, beta: float, biases: int = 1) -> Rule:
 def box_surrogate(
     layer: Affine, x: torch.Tensor, low: torch.Tensor, high: torch.Tensor, z: torch.Tensor
 ) -> torch.Tensor:
-    """z^B rule for pixels low ≤ x ≤ high (Montavon et al. 2017, equation 13):
+    """z^B rule for pixels low ≤ x ≤ high (Montavon et al. 2017):
 
     R_i = Σⱼ (x_i wⱼᵢ − l_i w⁺ⱼᵢ − h_i w⁻ⱼᵢ) / Σ_k (x_k wⱼₖ − l_k w⁺ⱼₖ − h_k w⁻ⱼₖ) · Rⱼ. To be differentiated by
     all three inputs, each of which is proportional to the relevance's carrier.

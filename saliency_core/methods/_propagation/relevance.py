@@ -6,12 +6,8 @@ calls it; an operation without a rule is refused by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from saliency_core.errors import LayerError
 from saliency_core.lazy import functional, torch
@@ -32,8 +28,8 @@ from saliency_core.methods._propagation.operations import (
     QUOTIENTS,
     plain_name,
 )
+from saliency_core.methods._propagation.passing_rules import layer_norm, passed_unchanged
 
-_STABILISER = 1e-6
 _AFFINE_SPATIAL = {"linear": 0, "conv1d": 1, "conv2d": 2}
 
 
@@ -79,9 +75,9 @@ class RelevanceRule(Interception):
         super().__init__()
         self._composite, self._classes = composite, classes
         self._title, self._running = title, running
-        self._pixels: Any = WeakTensorKeyDictionary()
-        self._computed: Any = WeakTensorKeyDictionary()
-        self._gates: Any = WeakTensorKeyDictionary()
+        self._pixels: Any = torch.utils.weak.WeakTensorKeyDictionary()
+        self._computed: Any = torch.utils.weak.WeakTensorKeyDictionary()
+        self._gates: Any = torch.utils.weak.WeakTensorKeyDictionary()
 
     def follow_pixels(
         self, images: torch.Tensor, low: torch.Tensor, high: torch.Tensor, unit: torch.Tensor
@@ -96,9 +92,9 @@ class RelevanceRule(Interception):
         if function is functional.batch_norm:
             return self._batch_norm(*arguments, **options)
         if function is functional.layer_norm:
-            return _layer_norm(*arguments, **options)
+            return layer_norm(*arguments, **options)
         if plain in ACTIVATIONS | GATES and self.follows(arguments[0]):
-            output = elementwise(function, arguments, options, _identity)
+            output = elementwise(function, arguments, options, passed_unchanged)
             if plain in GATES:
                 self._gates[output] = True
             return output
@@ -176,7 +172,7 @@ class RelevanceRule(Interception):
         # An output that was changed in place is no longer the layer's.
         if self._composite.fold and before is not None and input._version == before.version:
             return self._propagated(before.layer.folded(scale, shift), before.rule, before.values, values)
-        return _identity(input, values)
+        return passed_unchanged(input, values)
 
     def _without_gates(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """In a product of two activations the gate carries no relevance ("signal takes all")."""
@@ -223,58 +219,6 @@ class RelevanceRule(Interception):
         )
 
 
-def _identity(values: torch.Tensor, result: torch.Tensor) -> torch.Tensor:
-    """R_in = R_out: c_in = c_out · y / x, with x kept from 0 as in zennit's rules."""
-    x = values.detach()
-    ratio = result.detach() / (x + torch.where(x >= 0, _STABILISER, -_STABILISER))
-    return Surrogate.apply(result, lambda x: x * ratio, values)
-
-
-def _layer_norm(
-    input: torch.Tensor,
-    normalized_shape: Any,
-    weight: torch.Tensor | None = None,
-    bias: torch.Tensor | None = None,
-    eps: float = 1e-5,
-) -> torch.Tensor:
-    """The standard deviation is taken as a constant; the rest is linear (Ali et al. 2022, equation 12)."""
-    axes = tuple(range(-len(normalized_shape), 0))
-    with torch.no_grad():
-        result = functional.layer_norm(input, normalized_shape, weight, bias, eps)
-        scale = (input.var(axes, unbiased=False, keepdim=True) + eps).rsqrt()
-        if weight is not None:
-            scale = scale * weight
-    return Surrogate.apply(result, lambda x: (x - x.mean(axes, keepdim=True)) * scale, input)
-
-
 def _full_name(function: Function) -> str:
     module = getattr(function, "__module__", None)
     return f"{module}.{function_name(function)}" if module else function_name(function)
-
-
-@contextmanager
-def relevance_pass(
-    model: torch.nn.Module, composite: Composite, classes: int, title: str
-) -> Iterator[RelevanceRule]:
-    """Inside, forward passes of the model are prepared for relevance; the backward pass comes after it.
-
-    Raises a LayerError that names the operation without a rule and the module it is in.
-    """
-    running: list[str] = []
-
-    def enter(name: str) -> Callable[..., None]:
-        return lambda module, inputs: running.append(name)
-
-    def leave(module: torch.nn.Module, inputs: Any, output: Any) -> None:
-        running.pop()
-
-    handles: list[Any] = []
-    try:
-        for name, module in model.named_modules():
-            handles.append(module.register_forward_pre_hook(enter(name)))
-            handles.append(module.register_forward_hook(leave))
-        with RelevanceRule(composite, classes, title, running) as rule:
-            yield rule
-    finally:
-        for handle in handles:
-            handle.remove()

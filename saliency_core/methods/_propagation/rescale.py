@@ -66,8 +66,7 @@ def _rescaled(
     small = difference.abs() < _LEAST_DIFFERENCE
     quotient = _first_minus_second(result) / torch.where(small, torch.ones_like(difference), difference)
     multiplier = torch.where(small, derivative.chunk(2)[0], quotient)
-    multiplier = torch.cat([multiplier, multiplier])
-    return Surrogate.apply(result, lambda x: x * multiplier, values)
+    return Surrogate.apply(result, lambda x: x * torch.cat([multiplier, multiplier]), values)
 
 
 def _pooled(name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -37,31 +38,36 @@ def test_smooth_masks_point_by_point() -> None:
     assert found.shape == (1, height, width)
     for y in range(height):
         for x in range(width):
-            cell, values = (y // step, x // step), []
+            cell, values, kernels = (y // step, x // step), [], []
             for row in range(cell[0] - family.reach, cell[0] + family.reach + 1):
                 for column in range(cell[1] - family.reach, cell[1] + family.reach + 1):
                     inside = 0 <= row < 4 and 0 <= column < 5
-                    point = float(parameters[0, row, column]) if inside else 0.0
                     far = math.hypot(y - (row * step + 1), x - (column * step + 1)) / sigma
-                    values.append(point * math.exp(-2 * max(0.0, far - 0.5) ** 2))
-            weights = [math.exp(20 * value) for value in values]
-            expected = sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
+                    kernels.append(math.exp(-2 * max(0.0, far - 0.5) ** 2) if inside else 0.0)
+                    values.append(float(parameters[0, row, column]) * kernels[-1] if inside else 0.0)
+            expected = min(1.0, smooth_maximum(values) / smooth_maximum(kernels))
             assert found[0, y, x].item() == pytest.approx(expected, abs=1e-5)
+    everything = family.full(family.coarse(torch.ones(1, 4, 5)))
+    torch.testing.assert_close(everything, torch.ones(1, height, width))
+
+
+def smooth_maximum(values: list[float]) -> float:
+    weights = [math.exp(20 * value) for value in values]
+    return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
 
 
 def test_masks_at_every_second_pixel_are_nearly_those_at_all() -> None:
     parameters = (torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0)) > 0.8).float()
     half = smooth_masks(56, 56, 7, 21)
     assert half.spacing == 2
-    every = type(half)(56, 56, 7, half.reach, 1, torch.zeros(0))
-    rows = (
-        torch.arange(56).double()
-        - ((torch.arange(56) // 7)[None] + torch.arange(-4, 5)[:, None] + 0.5) * 7
-        + 0.5
-    )
-    far = (rows[:, None, :, None] ** 2 + rows[None, :, None, :] ** 2).sqrt() / 21
+    # All pixels of the same cells: the family with another spacing.
+    rows = torch.arange(56).double()
+    points = (torch.arange(56) // 7 + torch.arange(-4, 5)[:, None] + 0.5) * 7 - 0.5
+    away = (rows - points).masked_fill((points < 0) | (points > 55), math.inf)
+    far = (away[:, None, :, None] ** 2 + away[None, :, None, :] ** 2).sqrt() / 21
     kernel = torch.exp(-2 * (far - 0.5).clamp(min=0) ** 2).flatten(0, 1).float()
-    object.__setattr__(every, "kernel", kernel)
+    largest = (kernel * (20 * kernel).softmax(0)).sum(0)
+    every = dataclasses.replace(half, spacing=1, kernel=kernel, largest=largest)
     difference = half.full(half.coarse(parameters)) - every.full(every.coarse(parameters))
     assert difference.abs().max() < 0.04
     assert difference.abs().mean() < 0.01
@@ -70,7 +76,8 @@ def test_masks_at_every_second_pixel_are_nearly_those_at_all() -> None:
 def test_area_penalty_by_hand() -> None:
     masks = torch.tensor([[[1.0, 0], [0, 0]], [[1, 1], [0, 0]], [[0.5, 0.5], [0.5, 0.5]]])
     areas = torch.tensor([0.25, 0.25, 0.5])
-    assert area_penalty(masks, areas).tolist() == pytest.approx([0, 0.25, 0.25])
+    # The second and the third have equal values, whose references are averaged: two ones share ½, four share ½.
+    assert area_penalty(masks, areas).tolist() == pytest.approx([0, 2 * 0.5**2 / 4, 0])
 
 
 class BoxNetwork(torch.nn.Module):
@@ -94,6 +101,7 @@ def test_finds_the_box_and_holds_its_area(game: str) -> None:
     assert (explanation.extras["masked_logit"] > 17) != (game == "delete")
     box = torch.zeros(32, 32, dtype=torch.bool)
     box[BoxNetwork.box] = True
+    assert explanation.maps.min() >= 0 and explanation.maps.max() <= 1
     found = explanation.maps[0] > 0.5
     assert (found & box).sum() / (found | box).sum() > 0.65
     # Class 1 wants the box dark: any other place will do.

@@ -100,7 +100,7 @@ def test_the_objective_falls(
     monkeypatch.setattr(method, "objective", noted)
     explanation = method.explain(image, target)
     assert len(values) == 120
-    assert values[-1] <= values[0]
+    assert values[-1] <= values[0] + 1e-4
     assert values[-1] < min(values) + 0.01  # settled, not swinging
     with torch.no_grad():
         untouched = tiny_classifier.model(image)[0].softmax(0)[target].item()

@@ -18,7 +18,7 @@ from tests.core.methods.small_networks import (
     seeded,
     small_images,
 )
-from tests.core.methods.test_lrp import Refused
+from tests.core.methods.test_lrp_refusals import Refused
 
 
 def without_bias(layer: torch.nn.Module) -> torch.nn.Module:
