@@ -51,6 +51,22 @@ MODELS = (
 LAYERS = (1, 3, 10)
 FEWEST = 3  # images of a method that would need more than --most-forwards
 REFERENCE = "centre_gaussian"
+EXPLANATIONS = (
+    "Photographers put objects in the middle: the centre Gaussian is a strong guess on ECSSD without a look at the "
+    "picture, and better than many maps. With few photographs the intervals are wide, and *–* means undecided.",
+    "Random map, edge detector, coverage pattern: baselines, not explanations. Everything should be above the first two.",
+    "Gradient × Input, Integrated Gradients, GradientSHAP, DeepLIFT, LRP, LRP for ViT: signed values for single pixels. "
+    "Stretched to [0, 1], their zero becomes about one half everywhere, and the share inside is that of the area.",
+    "Gradient, Deconvnet: fine noise or edges all over the picture. Deconvnet and Guided Backpropagation hardly change "
+    "when the last layers are initialised anew, as Adebayo et al. found: they show the picture's edges more than what "
+    "the model learnt.",
+    "Class activation maps on SqueezeNet: 13 × 13 maps of a network whose last convolution sees little of the picture; "
+    "they rank pixels as well as the centre does (ROC area), but spread their mass.",
+    "Relevance-CAM: signed weights, without the ReLU of the others, so that background is not zero.",
+    "Raw attention, attention rollout: the same for every class, and rollout has a high floor everywhere, which costs mass "
+    "but not rank (ROC area). The last layer of a network, its head, plays no part in them.",
+    "Grad-CAM for ViT: its clamp leaves nothing on some photographs (column *constant*), which count as uniform.",
+)
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,14 @@ def mass_inside(saliency: np.ndarray, mask: np.ndarray) -> float:
     values = saliency - saliency.min()
     total = values.sum()
     return float(values[mask].sum() / total) if total > 0 else float(mask.mean())
+
+
+def positive_inside(saliency: np.ndarray, mask: np.ndarray) -> float | None:
+    """Share of the positive values' mass inside the mask; None for a map without negative values."""
+    if saliency.min() >= 0:
+        return None
+    positive = saliency.clip(min=0)
+    return float(positive[mask].sum() / positive.sum()) if positive.sum() > 0 else float(mask.mean())
 
 
 def roc_area(saliency: np.ndarray, mask: np.ndarray) -> float:
@@ -137,6 +161,7 @@ def measure(
     return {
         "mass": [mass_inside(values, item.mask) for values, item in zip(clean, samples, strict=True)],
         "roc": [roc_area(values, item.mask) for values, item in zip(clean, samples, strict=True)],
+        "positive": [positive_inside(values, item.mask) for values, item in zip(clean, samples, strict=True)],
         "constant": sum(bool(values.min() == values.max()) for values in clean),
         "spearman": {str(layers): values for layers, values in cascade.items()},
         "seconds": seconds,
@@ -198,6 +223,8 @@ def table(title: str, figures: dict[str, Any]) -> list[str]:
         above = mean_interval([own - centre for own, centre in paired])
         worse = key != REFERENCE and above.high is not None and above.high < 0
         verdict = "below" if worse else "above" if above.low is not None and above.low > 0 else "–"
+        signed = [value for value in found.get("positive", []) if value is not None]
+        positive = mean_interval(signed)
         falls = [f"{np.mean(found['spearman'][str(layers)]):.2f}" for layers in LAYERS]
         cells = [
             f"[{titles[key]}]({key}.md)",
@@ -205,13 +232,14 @@ def table(title: str, figures: dict[str, Any]) -> list[str]:
             f"{mass.mean:.3f} {_bounds(mass.low, mass.high)}",
             f"{above.mean:+.3f} {_bounds(above.low, above.high, '+')}" if above.mean is not None else "–",
             verdict,
+            f"{positive.mean:.3f} {_bounds(positive.low, positive.high)}" if signed else "–",
             f"{roc.mean:.3f} {_bounds(roc.low, roc.high)}",
             *falls,
             str(found["constant"]),
             f"{found['seconds']:.2f}",
         ]
         rows.append((-(mass.mean or 0), "| " + " | ".join(cells) + " |"))
-    head = ["method", "images", "mass inside", "less the centre's", "centre", "ROC area"]
+    head = ["method", "images", "mass inside", "less the centre's", "centre", "positive part", "ROC area"]
     head += [f"ρ, {count} layer{'s' * (count > 1)}" for count in LAYERS] + ["constant", "s per image"]
     lines = [f"## {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     skipped = [
@@ -240,7 +268,8 @@ def page(results: dict[str, dict[str, Any]], options: argparse.Namespace, comman
         "",
         "- *mass inside*: share of the map's mass, stretched to [0, 1], inside the mask, with a 95 % bootstrap "
         "interval over images. A random map scores the object's share of the area. Signed maps have much mass at "
-        "zero, which stretching puts in the middle of the scale: for them the ROC area says more.",
+        "zero, which stretching puts in the middle of the scale: for them *positive part* says more, the share of "
+        "the mass of the positive values.",
         "- *less the centre's*: difference to the centre Gaussian on the same images, with its interval; *centre* says "
         "whether the interval lies above or below zero.",
         "- *ROC area*: probability that a pixel of the object is more salient than one beside it.",
@@ -252,6 +281,7 @@ def page(results: dict[str, dict[str, Any]], options: argparse.Namespace, comman
     ]
     for title, figures in results.items():
         lines += table(title, figures)
+    lines += ["## Those not above the centre", "", *(f"- {text}" for text in EXPLANATIONS), ""]
     return "\n".join(lines)
 
 

@@ -34,7 +34,9 @@ class ExtremalPerturbation(Method):
     Extras, means over the areas: ``area_deviation``, |mean of the mask − a|, and ``masked_logit``, S_c with
     the mask applied.
 
-    Source: Fong et al., ICCV 2019, equations 2 to 6; constants from the authors' code (TorchRay).
+    Source: Fong et al., ICCV 2019, equations 2 to 6; constants from the authors' code (TorchRay). Two things
+    differ from that code, in which borders and the order of equal values decide where a mask begins to
+    shrink: masks are divided by what all ones give, and equal values share their reference in the penalty.
 
     >>> method = create_method("extremal_perturbation", classifier, areas="5,10,20")  # doctest: +SKIP
     """
