@@ -54,8 +54,8 @@ REFERENCE = "centre_gaussian"
 EXPLANATIONS = (
     "Photographers put objects in the middle: the centre Gaussian is a strong guess on ECSSD without a look at the "
     "picture, and better than many maps. With few photographs the intervals are wide, and *–* means undecided.",
-    "Random map, edge detector, coverage pattern: baselines, not explanations. Everything should be above the first two.",
-    "Gradient × Input, Integrated Gradients, GradientSHAP, DeepLIFT, LRP, LRP for ViT: signed values for single pixels. "
+    "Random map, edge detector, coverage pattern: baselines, not explanations; the first two are a floor.",
+    "Gradient × Input, Integrated Gradients, GradientSHAP, DeepLIFT, LRP, LRP for ViT: signed values for pixels. "
     "Stretched to [0, 1], their zero becomes about one half everywhere, and the share inside is that of the area.",
     "Gradient, Deconvnet: fine noise or edges all over the picture. Deconvnet and Guided Backpropagation hardly change "
     "when the last layers are initialised anew, as Adebayo et al. found: they show the picture's edges more than what "
@@ -63,8 +63,8 @@ EXPLANATIONS = (
     "Class activation maps on SqueezeNet: 13 × 13 maps of a network whose last convolution sees little of the picture; "
     "they rank pixels as well as the centre does (ROC area), but spread their mass.",
     "Relevance-CAM: signed weights, without the ReLU of the others, so that background is not zero.",
-    "Raw attention, attention rollout: the same for every class, and rollout has a high floor everywhere, which costs mass "
-    "but not rank (ROC area). The last layer of a network, its head, plays no part in them.",
+    "Raw attention, attention rollout: the same for every class, and rollout has a high floor everywhere, which "
+    "costs mass but not rank (ROC area). The last layer of a network, its head, plays no part in them.",
     "Grad-CAM for ViT: its clamp leaves nothing on some photographs (column *constant*), which count as uniform.",
 )
 

@@ -54,7 +54,7 @@ class ExtremalPerturbation(Method):
                 minimum=1,
                 maximum=99,
                 title="Areas",
-                unit="% of the image",
+                unit="percent of the image",
                 help="Areas of the masks. Several give a map with more levels, at a cost in proportion.",
                 source="TorchRay: 10 %; its pointing game 2.5, 5, 10 and 20 %",
             ),
