@@ -20,7 +20,7 @@ run: $(VENV)/.runtime ## Start Saliscope (PORT=8000); Ctrl-C stops it
 test: $(VENV)/.development ## Run the tests on SQLite and the built-in broker
 	@sh tools/compile-messages.sh $(BIN)/pybabel
 	@sh tools/install-browser.sh
-	@exec env -u DATABASE_URL -u REDIS_URL SALISCOPE_ENV_FILE= $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@env -u DATABASE_URL -u REDIS_URL SALISCOPE_ENV_FILE= sh tools/test.sh $(BIN)/python $(PYTEST_ARGS)
 
 .PHONY: test-lab
 test-lab: $(VENV)/.development ## Run web and system tests on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)

@@ -95,9 +95,17 @@ def test_text_report_says_what_how_and_how_much() -> None:
 
 def test_versions_and_device() -> None:
     found = versions()
-    assert {"saliency_core", "python", "torch", "torchvision", "timm", "kornia", "numpy", "pillow"} == set(
-        found
-    )
+    assert {
+        "saliency_core",
+        "python",
+        "torch",
+        "torchvision",
+        "timm",
+        "kornia",
+        "captum",
+        "numpy",
+        "pillow",
+    } == set(found)
     assert device_name("cpu").endswith(" threads")
 
 
