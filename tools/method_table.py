@@ -62,6 +62,8 @@ EXPLANATIONS = (
     "the model learnt.",
     "Class activation maps on SqueezeNet: 13 × 13 maps of a network whose last convolution sees little of the picture; "
     "they rank pixels as well as the centre does (ROC area), but spread their mass.",
+    "RISE, LIME, KernelSHAP, occlusion: sums over few masks, segments or patches, all the coarser with quick "
+    "parameters, and with a floor of the average score (RISE) or negative values (the others).",
     "Relevance-CAM: signed weights, without the ReLU of the others, so that background is not zero.",
     "Raw attention, attention rollout: the same for every class, and rollout has a high floor everywhere, which "
     "costs mass but not rank (ROC area). The last layer of a network, its head, plays no part in them.",
@@ -191,6 +193,9 @@ def measure_all(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
                 continue
             images = min(options.images, max(FEWEST, int(options.most_forwards / forwards)))
             kept = cache / f"{title}-{description.key}-{images}-{'quick' if options.quick else 'usual'}.json"
+            if options.from_cache and not kept.exists():
+                results[title][description.key] = {"skipped": forwards}
+                continue
             if not kept.exists():
                 if not samples:
                     samples = photographs(classifier, Path(options.ecssd), options.images)
@@ -245,7 +250,7 @@ def table(title: str, figures: dict[str, Any]) -> list[str]:
     skipped = [
         f"{titles[key]} ({found['skipped']:,.0f})" for key, found in figures.items() if "skipped" in found
     ]
-    note = [f"Not measured, for their forward passes per image: {', '.join(skipped)}.", ""] if skipped else []
+    note = [f"Not measured (forward passes per image): {', '.join(skipped)}.", ""] if skipped else []
     return [*lines, *(row for _, row in sorted(rows)), "", *note]
 
 
@@ -301,6 +306,9 @@ def main() -> None:
     parser.add_argument("--most-forwards", type=int, default=10_000, metavar="N", help="per method and model")
     parser.add_argument(
         "--skip-above", type=int, metavar="N", help="leave out methods of more forward passes per image"
+    )
+    parser.add_argument(
+        "--from-cache", action="store_true", help="write the page of what was measured so far"
     )
     parser.add_argument("--methods", nargs="*", metavar="KEY", help="only these (default: all)")
     parser.add_argument("--device", default="cpu")
