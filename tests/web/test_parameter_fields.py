@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from django import forms
+from django.http import QueryDict
 
 from saliency_core.descriptions import Parameter
 from saliency_core.methods.registry import method_descriptions
+from tests.web import factories
+from webapp.benchmarks.forms import BenchmarkForm
 from webapp.common.parameter_fields import field_for
 
 SIZES = Parameter(
@@ -72,3 +75,13 @@ def test_every_parameter_has_a_field_that_takes_its_own_default(parameter: Param
         assert form.fields["value"].clean(value) == parameter.default
     elif parameter.kind != "layer":
         assert parameter.validate(form.fields["value"].clean(value)) == parameter.validate(parameter.default)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("family", "method"), [("cnn", "grad_cam"), ("vit", "transformer_attribution")])
+def test_form_of_a_benchmark_begins_with_the_usual_method(family: str, method: str) -> None:
+    factories.dataset()
+    classifier = factories.classifier(family=family)
+    form = BenchmarkForm(None, owner=factories.member(), chosen=QueryDict(f"classifier={classifier.pk}"))
+    assert form.method_description.key == method
+    assert form["method"].value() == method

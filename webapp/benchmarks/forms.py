@@ -20,6 +20,24 @@ from webapp.library.selectors import classifiers_for, datasets_for
 
 PREFIX = "parameter_"
 USUAL_NUMBER_OF_IMAGES = 500
+USUAL_METHOD = {"cnn": "grad_cam", "vit": "transformer_attribution"}
+"""What the form shows first, by the classifier's family."""
+FAMILIES = {
+    "cam": _("Class activation"),
+    "gradient": _("Gradient"),
+    "propagation": _("Propagation"),
+    "perturbation": _("Perturbation"),
+    "transformer": _("Transformer attention"),
+    "baseline": _("Baseline"),
+}
+
+
+def method_choices() -> list[tuple[str, list[tuple[str, str]]]]:
+    """All methods, grouped by family."""
+    groups: dict[str, list[tuple[str, str]]] = {family: [] for family in FAMILIES}
+    for method in method_descriptions():
+        groups[method.family].append((method.key, gettext(method.title)))
+    return [(str(FAMILIES[family]), methods) for family, methods in groups.items() if methods]
 
 
 class BenchmarkForm(forms.Form):
@@ -44,7 +62,7 @@ class BenchmarkForm(forms.Form):
         self.source = data if data is not None else chosen
         self.fields["classifier"].queryset = classifiers_for(owner)
         self.fields["dataset"].queryset = datasets_for(owner)
-        self.fields["method"].choices = [(each.key, gettext(each.title)) for each in method_descriptions()]
+        self.fields["method"].choices = method_choices()
         self.fields["protocol"].choices = protocol_choices()
         self.chosen_classifier = self._chosen("classifier")
         self.chosen_dataset = self._chosen("dataset")
@@ -69,7 +87,10 @@ class BenchmarkForm(forms.Form):
     def _chosen_method(self) -> Any:
         known = {each.key for each in method_descriptions()}
         key = self.source.get("method", "")
-        return method_description(key if key in known else method_descriptions()[0].key)
+        if key not in known:
+            key = USUAL_METHOD.get(getattr(self.chosen_classifier, "family", ""), "grad_cam")
+        self.initial.setdefault("method", key)
+        return method_description(key)
 
     def _limit_number_of_images(self) -> None:
         if self.chosen_dataset is None:
