@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -45,15 +44,6 @@ INDEPENDENT = {"rise", "extremal_perturbation", "meaningful_perturbation"} | {
 
 everywhere = pytest.mark.parametrize(("key", "name"), APPLICABLE)
 once = pytest.mark.parametrize(("key", "name"), ONCE)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread(two_threads: None) -> Iterator[None]:
-    """On networks this small a second thread only waits for the first."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("key", KEYS)
