@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.db import connections
+from django.test import Client
 
 from tests.web import factories
 from webapp.accounts.models import User
@@ -70,3 +72,19 @@ def test_passwords_are_hashed_with_argon2(settings: object) -> None:
 
     settings.PASSWORD_HASHERS = PASSWORD_HASHERS
     assert factories.member().password.startswith("argon2$argon2id$")
+
+
+def test_ten_wrong_passwords_close_the_account_for_that_address(client: Client, settings: Any) -> None:
+    settings.AXES_ENABLED = True
+    factories.member(username="Ada")
+    answers = [
+        client.post("/sign-in/", {"username": "Ada", "password": "wrong"}).status_code for _ in range(10)
+    ]
+    assert 429 not in answers[:9]
+    right = client.post("/sign-in/", {"username": "Ada", "password": factories.PASSWORD})
+    assert right.status_code == 429
+    assert "_auth_user_id" not in client.session
+    elsewhere = client.post(
+        "/sign-in/", {"username": "Ada", "password": factories.PASSWORD}, REMOTE_ADDR="10.1.2.3"
+    )
+    assert elsewhere.status_code == 302
