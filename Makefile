@@ -37,7 +37,7 @@ lint: $(VENV)/.development ## Check style, types and the house rules on imports
 
 .PHONY: clean
 clean: ## Remove the virtual environment, compiled translations and caches (var/ is kept)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis locale/*/LC_MESSAGES/*.mo
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache locale/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # Stamps hold the requirements they stand for: they are compared by content, as times change with every checkout.

@@ -8,19 +8,32 @@ from typing import Any
 from saliency_core.descriptions import MethodDescription
 from saliency_core.experiments.base import Protocol, experiment_class
 
+USUAL_LAYERS = 20  # with weights, of a network whose layers are not known yet
+
 
 def benchmark_forwards(
     method: MethodDescription,
     parameters: Mapping[str, Any],
-    experiment: str,
-    protocol: Protocol,
+    protocols: Sequence[Protocol],
     channels: int | None = None,
+    layers: int = USUAL_LAYERS,
 ) -> float:
-    """Work per image in forward passes: finding the class, the map, and scoring it. ``channels``: of the
-    layer that the parameters choose (see layer_channels).
+    """Work per image in forward passes: finding the class, the maps, and scoring them under each protocol.
+
+    One map serves all experiments that explain the same class of the same picture; where every annotated class
+    is explained, one per image is counted. ``channels``: of the layer that the parameters choose (see
+    layer_channels). ``layers``: those of the classifier with weights.
     """
     explaining = method.work(parameters, channels).forward_equivalents
-    return 1 + explaining + experiment_class(experiment).forwards_per_image(protocol)
+    pictures = {(protocol.pipeline, protocol.size) for protocol in protocols}
+    maps = {(protocol.pipeline, protocol.size, protocol.target_rule) for protocol in protocols}
+    scoring = sum(
+        experiment_class(protocol.experiment).forwards_per_image(protocol) for protocol in protocols
+    )
+    further = sum(
+        experiment_class(protocol.experiment).further_maps(protocol, layers) for protocol in protocols
+    )
+    return len(pictures) + (len(maps) + further) * explaining + scoring
 
 
 def layer_channels(

@@ -93,7 +93,7 @@ def text_report(
 
     ``provenance`` is printed in its order; nested mappings are indented.
     """
-    lines = ["Saliscope benchmark report", "", *_tree(provenance), "", *summary_lines(summary)]
+    lines = ["Saliscope benchmark report", "", *tree_lines(provenance), "", *summary_lines(summary)]
     if bins:
         lines += ["", "By probability of the class on the untouched image", ""]
         lines += [f"{'probability':<18}{'images':>8}  {'insertion':<24}{'deletion':<24}over-all"]
@@ -125,12 +125,13 @@ def summary_lines(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _tree(values: Mapping[str, Any], indent: int = 0) -> list[str]:
+def tree_lines(values: Mapping[str, Any], indent: int = 0) -> list[str]:
+    """One line a value, nested mappings indented."""
     lines = []
     for key, value in values.items():
         title = f"{' ' * indent}{key}:"
         if isinstance(value, Mapping):
-            lines += [title, *_tree(value, indent + 2)]
+            lines += [title, *tree_lines(value, indent + 2)]
         else:
             text = ", ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
             lines.append(f"{title:<26} {text}")

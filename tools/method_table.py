@@ -16,7 +16,6 @@ What is measured is kept in --cache, so that a run that was stopped goes on wher
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import shlex
 import sys
@@ -35,9 +34,12 @@ sys.path.insert(0, str(REPOSITORY))
 
 from saliency_core import create_method, load_classifier  # noqa: E402
 from saliency_core.classifiers.classifier import Classifier  # noqa: E402
+from saliency_core.classifiers.randomisation import randomised  # noqa: E402
+from saliency_core.classifiers.weighted_layers import weighted_layers  # noqa: E402
 from saliency_core.datasets.images import read_image  # noqa: E402
 from saliency_core.descriptions import MethodDescription  # noqa: E402
 from saliency_core.estimate import layer_channels  # noqa: E402
+from saliency_core.experiments.similarity import spearman  # noqa: E402
 from saliency_core.methods.applicability import why_not  # noqa: E402
 from saliency_core.methods.registry import methods_by_family  # noqa: E402
 from saliency_core.statistics.bootstrap import mean_interval  # noqa: E402
@@ -113,60 +115,60 @@ def roc_area(saliency: np.ndarray, mask: np.ndarray) -> float:
     return float((ranks[inside].sum() - objects * (objects + 1) / 2) / (objects * others))
 
 
-def spearman(first: np.ndarray, second: np.ndarray) -> float:
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
     """Rank correlation of two maps; 0 if one is constant."""
-    if first.min() == first.max() or second.min() == second.max():
-        return 0.0
-    return float(np.corrcoef(rankdata(first.ravel()), rankdata(second.ravel()))[0, 1])
+    return float(spearman(first.reshape(1, -1), second.reshape(1, -1))[0])
 
 
-def randomised(classifier: Classifier, layers: int) -> Classifier:
-    """A copy whose last ``layers`` layers with weights are initialised anew, always with the same numbers."""
-    changed = copy.copy(classifier)
-    changed.model = copy.deepcopy(classifier.model)
-    weighted = [
-        module
-        for module in changed.model.modules()
-        if hasattr(module, "reset_parameters") and any(True for _ in module.parameters(recurse=False))
-    ]
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        for number, module in enumerate(weighted[::-1][:layers]):
-            torch.manual_seed(number)
-            module.reset_parameters()
-    return changed
+def with_random_layers(classifier: Classifier, count: int) -> Classifier:
+    """A copy whose last ``count`` layers with weights are initialised anew, always with the same numbers."""
+    return randomised(classifier, weighted_layers(classifier)[:count])
 
 
-def measure(
+def explained(
+    description: MethodDescription,
+    classifier: Classifier,
+    samples: list[Photograph],
+    parameters: dict[str, Any],
+) -> list[np.ndarray]:
+    method = create_method(description.key, classifier, **parameters)
+    return [method.explain(item.image, item.target).maps[0].cpu().numpy() for item in samples]
+
+
+def measure_masses(
+    description: MethodDescription,
+    classifier: Classifier,
+    samples: list[Photograph],
+    parameters: dict[str, Any],
+) -> dict[str, Any]:
+    """Where the maps lie, a value per image."""
+    started = time.perf_counter()
+    maps = explained(description, classifier, samples, parameters)
+    seconds = (time.perf_counter() - started) / len(samples)
+    return {
+        "mass": [mass_inside(values, item.mask) for values, item in zip(maps, samples, strict=True)],
+        "roc": [roc_area(values, item.mask) for values, item in zip(maps, samples, strict=True)],
+        "positive": [positive_inside(values, item.mask) for values, item in zip(maps, samples, strict=True)],
+        "constant": sum(bool(values.min() == values.max()) for values in maps),
+        "seconds": seconds,
+    }
+
+
+def measure_correlations(
     description: MethodDescription,
     classifier: Classifier,
     changed: dict[int, Classifier],
     samples: list[Photograph],
     parameters: dict[str, Any],
-    randomised_images: int,
-) -> dict[str, Any]:
-    """Figures of one method on one model, a value per image."""
-
-    def maps(of: Classifier, chosen: list[Photograph]) -> list[np.ndarray]:
-        method = create_method(description.key, of, **parameters)
-        return [method.explain(item.image, item.target).maps[0].cpu().numpy() for item in chosen]
-
-    started = time.perf_counter()
-    clean = maps(classifier, samples)
-    seconds = (time.perf_counter() - started) / len(samples)
-    cascade = {
-        layers: [
-            spearman(before, after)
-            for before, after in zip(clean, maps(other, samples[:randomised_images]), strict=False)
+) -> dict[str, list[float]]:
+    """By the number of layers initialised anew, a correlation per image."""
+    clean = explained(description, classifier, samples, parameters)
+    return {
+        str(layers): [
+            correlation(before, after)
+            for before, after in zip(clean, explained(description, other, samples, parameters), strict=True)
         ]
         for layers, other in changed.items()
-    }
-    return {
-        "mass": [mass_inside(values, item.mask) for values, item in zip(clean, samples, strict=True)],
-        "roc": [roc_area(values, item.mask) for values, item in zip(clean, samples, strict=True)],
-        "positive": [positive_inside(values, item.mask) for values, item in zip(clean, samples, strict=True)],
-        "constant": sum(bool(values.min() == values.max()) for values in clean),
-        "spearman": {str(layers): values for layers, values in cascade.items()},
-        "seconds": seconds,
     }
 
 
@@ -193,16 +195,20 @@ def measure_all(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
                 continue
             images = min(options.images, max(FEWEST, int(options.most_forwards / forwards)))
             kept = cache / f"{title}-{description.key}-{images}-{'quick' if options.quick else 'usual'}.json"
-            if options.from_cache and not kept.exists():
+            found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+            if options.from_cache and "spearman" not in found:
                 results[title][description.key] = {"skipped": forwards}
                 continue
-            if not kept.exists():
+            if "spearman" not in found:
                 if not samples:
                     samples = photographs(classifier, Path(options.ecssd), options.images)
-                    changed = {count: randomised(classifier, count) for count in LAYERS}
-                few = min(options.randomised_images, images)
+                    changed = {count: with_random_layers(classifier, count) for count in LAYERS}
+                few = samples[: min(options.randomised_images, images)]
                 try:
-                    found = measure(description, classifier, changed, samples[:images], parameters, few)
+                    found = found or measure_masses(description, classifier, samples[:images], parameters)
+                    found["spearman"] = measure_correlations(
+                        description, classifier, changed, few, parameters
+                    )
                 except Exception as error:  # one method that fails does not cost the others' hours
                     print(f"{title}, {description.title}: {type(error).__name__}: {error}", file=sys.stderr)
                     continue
@@ -211,7 +217,7 @@ def measure_all(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
                     f"{title}, {description.title}: {images} images, {found['seconds']:.2f} s each",
                     flush=True,
                 )
-            results[title][description.key] = json.loads(kept.read_text(encoding="utf-8"))
+            results[title][description.key] = found
     return results
 
 

@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm by name, without weights."""
+"""Networks of torchvision, timm and our own by name, without weights."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
-from saliency_core.classifiers.preprocessing import INTERPOLATIONS, Preprocessing
+from saliency_core.classifiers.preprocessing import HALF, INTERPOLATIONS, Preprocessing
+from saliency_core.classifiers.shapes_networks import NETWORKS, SIZE
+from saliency_core.datasets.shapes_forms import KINDS
 from saliency_core.errors import ArchitectureError, suggestion
 from saliency_core.lazy import timm, torch, torchvision
 
-LIBRARIES: tuple[str, ...] = ("torchvision", "timm")
+LIBRARIES: tuple[str, ...] = ("torchvision", "timm", "saliscope")
 
 
 @dataclass(frozen=True)
@@ -27,21 +29,26 @@ class Architecture:
 def find_architecture(name: str) -> Architecture:
     """Resolve "torchvision:resnet50", "timm:deit_tiny_patch16_224" or a bare name.
 
-    A bare name is looked for in torchvision, then in timm; where both have it, the prefix "timm:" chooses the
-    other. Raises ArchitectureError with close matches.
+    A bare name is looked for in torchvision, then in timm, then among our own ("saliscope:shapes_cnn"); where both
+    libraries have it, the prefix "timm:" chooses the other. Raises ArchitectureError with close matches.
     """
     library, separator, bare = name.partition(":")
     if not separator:
         library, bare = "", name
     elif library not in LIBRARIES:
-        raise ArchitectureError(f"Unknown library {library!r} in {name!r}; it is torchvision: or timm:.")
-    if library != "timm" and bare in _torchvision_names():
+        raise ArchitectureError(
+            f"Unknown library {library!r} in {name!r}; it is torchvision:, timm: or saliscope:."
+        )
+    if library in ("", "torchvision") and bare in _torchvision_names():
         return Architecture("torchvision", bare)
-    if library != "torchvision" and timm.is_model(bare):
+    if library in ("", "timm") and timm.is_model(bare):
         return Architecture("timm", bare)
+    if library in ("", "saliscope") and bare in NETWORKS:
+        return Architecture("saliscope", bare)
     known = [builtin.key for builtin in BUILTIN_CLASSIFIERS] if not library else []
-    known += _torchvision_names() if library != "timm" else []
-    known += timm.list_models() if library != "torchvision" else []
+    known += _torchvision_names() if library in ("", "torchvision") else []
+    known += timm.list_models() if library in ("", "timm") else []
+    known += NETWORKS if library in ("", "saliscope") else []
     where = library or "the built-in classifiers, torchvision or timm"
     raise ArchitectureError(
         f"There is no architecture {bare!r} in {where}.{suggestion(bare, dict.fromkeys(known))}"
@@ -63,6 +70,8 @@ def build(architecture: Architecture, classes: int | None = None, device: str = 
         with torch.inference_mode(False), torch.device(device):
             if architecture.library == "torchvision":
                 model = torchvision.models.get_model(architecture.name, weights=None, **options)
+            elif architecture.library == "saliscope":
+                model = NETWORKS[architecture.name](**options)
             else:
                 model = timm.create_model(architecture.name, pretrained=False, **options)
     except (RuntimeError, ValueError, TypeError) as error:
@@ -90,6 +99,8 @@ def usual_preprocessing(architecture: Architecture) -> Preprocessing:
     """What the library says its weights want; ImageNet mean and deviation, bilinear, for torchvision."""
     if architecture.library == "torchvision":
         return Preprocessing()
+    if architecture.library == "saliscope":
+        return Preprocessing(size=SIZE, mean=HALF, std=HALF)
     configuration = timm.models.get_pretrained_cfg(architecture.name)
     if configuration is None:
         return Preprocessing()
@@ -100,3 +111,8 @@ def usual_preprocessing(architecture: Architecture) -> Preprocessing:
         std=tuple(configuration.std),
         interpolation=interpolation if interpolation in INTERPOLATIONS else "bicubic",
     )
+
+
+def usual_class_names(architecture: Architecture, classes: int) -> list[str]:
+    """The names that go with an architecture's classes: the kinds of objects of Shapes, for our own; else none."""
+    return list(KINDS) if architecture.library == "saliscope" and classes == len(KINDS) else []

@@ -20,7 +20,7 @@ class BuiltinClassifier:
 
     key: str
     title: str
-    library: Literal["torchvision", "timm"]
+    library: Literal["torchvision", "timm", "saliscope"]
     architecture: str
     family: Literal["cnn", "vit"]
     weights_file: str
@@ -28,6 +28,21 @@ class BuiltinClassifier:
     preprocessing: Preprocessing
     default_layer: str
     renamed_by_order: bool = False
+
+
+def _shapes(key: str, title: str, family: Literal["cnn", "vit"], default_layer: str) -> BuiltinClassifier:
+    """One of the small classifiers of the Shapes data set, whose weights are part of this package."""
+    return BuiltinClassifier(
+        key=key,
+        title=title,
+        library="saliscope",
+        architecture=key,
+        family=family,
+        weights_file=f"{key}.safetensors",
+        weights_source=f"package:saliency_core/classifiers/shapes_weights/{key}.safetensors",
+        preprocessing=Preprocessing(mean=HALF, std=HALF, interpolation="bilinear"),
+        default_layer=default_layer,
+    )
 
 
 def _torchvision(key: str, title: str, weights_file: str, default_layer: str) -> BuiltinClassifier:
@@ -74,6 +89,8 @@ BUILTIN_CLASSIFIERS: tuple[BuiltinClassifier, ...] = (
         preprocessing=Preprocessing(mean=HALF, std=HALF, interpolation="bicubic"),
         default_layer="blocks.11.attn",
     ),
+    _shapes("shapes_cnn", "Shapes CNN", "cnn", "relu4_2"),
+    _shapes("shapes_vit", "Shapes ViT", "vit", "blocks.3.attn"),
 )
 
 

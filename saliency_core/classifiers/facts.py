@@ -59,7 +59,8 @@ class Facts:
     "other"; ``head_relu``: with a ReLU on the way. ``relu_modules`` and ``functional_relus``: ReLUs that run
     in a forward pass as modules, and as functions or methods; ``inplace_relus``; ``reused_relus``: modules
     that run more than once. ``activations``: kinds of nonlinearity in the graph. ``attention``: None without
-    attention blocks, else their number, heads and so on (see attention_facts).
+    attention blocks, else their number, heads and so on (see attention_facts). ``weighted_layers``: how many
+    layers with weights take part in a forward pass (see weighted_layers).
     """
 
     feature_layers: int
@@ -72,6 +73,7 @@ class Facts:
     reused_relus: int
     activations: tuple[str, ...] | None
     attention: dict[str, Any] | None
+    weighted_layers: int
 
     def to_dict(self) -> dict[str, Any]:
         plain = asdict(self)
@@ -85,6 +87,7 @@ def gather_facts(
     default_step: Any,
     relu_runs: dict[str, int],
     size: int,
+    weighted_layers: int,
 ) -> Facts:
     """Facts of a forward pass that was recorded with gradients.
 
@@ -98,7 +101,9 @@ def gather_facts(
     runs = sum(relu_runs.values())
     attention = attention_facts(model, size)
     if logits.grad_fn is None:
-        return Facts(feature_layers, None, None, False, runs, None, inplace, reused, None, attention)
+        return Facts(
+            feature_layers, None, None, False, runs, None, inplace, reused, None, attention, weighted_layers
+        )
     kinds = [_kind(step) for step in _steps(logits.grad_fn)]
     activations = tuple(dict.fromkeys(_ACTIVATIONS[kind] for kind in kinds if kind in _ACTIVATIONS))
     head, head_relu = ("other", False) if default_step is None else _head(logits.grad_fn, default_step)
@@ -113,6 +118,7 @@ def gather_facts(
         reused_relus=reused,
         activations=activations,
         attention=attention,
+        weighted_layers=weighted_layers,
     )
 
 

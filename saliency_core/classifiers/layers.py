@@ -8,6 +8,7 @@ from typing import Any
 
 from saliency_core.classifiers.facts import Facts, gather_facts
 from saliency_core.classifiers.state import evaluation_mode
+from saliency_core.classifiers.weighted_layers import ordered_layers, recorded_uses
 from saliency_core.errors import ArchitectureError
 from saliency_core.lazy import torch
 
@@ -70,7 +71,8 @@ def inspect_model(model: torch.nn.Module, size: int) -> Inspection:
 
     handles = [module.register_forward_hook(recorder(name)) for name, module in model.named_modules() if name]
     try:
-        logits = _recorded_forward(model, size, device)
+        with recorded_uses() as uses:
+            logits = _recorded_forward(model, size, device)
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ArchitectureError(
             f"{type(model).__name__} does not take images of {size} × {size} pixels: {error}"
@@ -92,7 +94,8 @@ def inspect_model(model: torch.nn.Module, size: int) -> Inspection:
         layers = _feature_layers(model, outputs)
         default, feature_layers = _default_layer(layers, outputs, classes), len(layers)
     step = steps.get(default) if default and feature_layers else None
-    facts = gather_facts(model, logits, feature_layers, step, relu_runs, size)
+    weighted = len(ordered_layers(model, uses))
+    facts = gather_facts(model, logits, feature_layers, step, relu_runs, size, weighted)
     return Inspection(family, tuple(layers), default, classes, facts)
 
 

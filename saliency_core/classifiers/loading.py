@@ -11,6 +11,7 @@ from saliency_core.classifiers.architectures import (
     build,
     classes_in_weights,
     find_architecture,
+    usual_class_names,
     usual_preprocessing,
 )
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS, BuiltinClassifier
@@ -58,11 +59,11 @@ def load_classifier(
 ) -> Classifier:
     """Load a classifier with its weights, frozen, in evaluation mode.
 
-    ``name`` is a built-in key, "torchvision:NAME", "timm:NAME" or a bare architecture name (torchvision
-    before timm). ``weights`` is a safetensors file or a state dict; without it a built-in classifier's own
-    weights are located or fetched. The number of classes is read from the weights; 1000 classes are taken
-    for ImageNet's unless ``class_names`` says otherwise. Raises ArchitectureError, WeightsError or
-    ParameterError.
+    ``name`` is a built-in key, "torchvision:NAME", "timm:NAME", "saliscope:NAME" or a bare architecture
+    name (torchvision before timm). ``weights`` is a safetensors file or a state dict; without it a built-in
+    classifier's own weights are located or fetched. The number of classes is read from the weights; 1000
+    classes are taken for ImageNet's unless ``class_names`` says otherwise. Raises ArchitectureError,
+    WeightsError or ParameterError.
     """
     found = find_classifier(name)
     builtin, architecture = found.builtin, found.architecture
@@ -90,7 +91,7 @@ def load_classifier(
         library=architecture.library,
         architecture=architecture.name,
         preprocessing=preprocessing,
-        class_names=imagenet_names() if imagenet else class_names,
+        class_names=imagenet_names() if imagenet else class_names or usual_class_names(architecture, classes),
         class_ids=imagenet_ids() if imagenet else (),
         activation=activation,
         default_layer=builtin.default_layer if builtin else None,

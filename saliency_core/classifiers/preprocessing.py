@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from saliency_core.errors import ParameterError
@@ -72,15 +73,35 @@ class Preprocessing:
 
     def framed(self, image: Image.Image) -> Image.Image:
         """The part of the image that the classifier sees, size × size, RGB."""
-        image = image.convert("RGB")
         resample = Image.Resampling.BICUBIC if self.interpolation == "bicubic" else Image.Resampling.BILINEAR
+        return self._frame(image.convert("RGB"), resample)
+
+    def framed_mask(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """The part of a mask [H, W] of an image that the classifier sees, [size, size]; nearest neighbour."""
+        framed = self._frame(Image.fromarray(mask.astype(np.uint8)), Image.Resampling.NEAREST)
+        return np.asarray(framed) > 0
+
+    def geometry(self, width: int, height: int) -> tuple[float, float, int, int]:
+        """(scale_x, scale_y, left, top): the point (x, y) of a ``width`` × ``height`` image lies at
+        (x · scale_x − left, y · scale_y − top) in the classifier's input.
+        """
+        new_width, new_height, left, top = self._placement(width, height)
+        return new_width / width, new_height / height, left, top
+
+    def _placement(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Width and height after resizing, left and top of the crop."""
         if self.pipeline == "squash":
-            return image.resize((self.size, self.size), resample)
-        width, height = image.size
+            return self.size, self.size, 0, 0
         shorter = min(width, height)
         width, height = self._resized * width // shorter, self._resized * height // shorter
-        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        return image.resize((width, height), resample).crop((left, top, left + self.size, top + self.size))
+        return width, height, round((width - self.size) / 2), round((height - self.size) / 2)
+
+    def _frame(self, image: Image.Image, resample: Image.Resampling) -> Image.Image:
+        width, height, left, top = self._placement(*image.size)
+        resized = image.resize((width, height), resample)
+        if (width, height) == (self.size, self.size):
+            return resized
+        return resized.crop((left, top, left + self.size, top + self.size))
 
     def prepare(self, image: Image.Image) -> torch.Tensor:
         """Normalised float32 [3, size, size] on the CPU."""

@@ -6,17 +6,13 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from saliency_core.classifiers.classifier import Classifier
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import INTERPOLATIONS
 from saliency_core.cli.progress import ProgressBar
-from saliency_core.enhancement.cli_options import add_enhancement_options, enhancement_from
-from saliency_core.enhancement.sliding_window import SlidingWindowEnhancement
+from saliency_core.enhancement.cli_options import add_enhancement_options
 from saliency_core.errors import ParameterError
-from saliency_core.methods.base import Method
-from saliency_core.methods.registry import create_method, method_description
 
 
 def whole_number(minimum: int) -> Callable[[str], int]:
@@ -63,38 +59,29 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--interpolation", choices=INTERPOLATIONS, help="how images are resized")
 
 
-def add_method_options(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """--method and --set; ``several``: --method may be given more than once."""
+def add_method_options(parser: argparse.ArgumentParser) -> None:
+    """--method, --set and --quick, and those of the enhancement."""
     group = parser.add_argument_group("method")
-    if several:
-        group.add_argument(
-            "--method",
-            required=True,
-            action="append",
-            dest="methods",
-            metavar="KEY",
-            help="see the command methods; may be given several times; all: every one that applies",
-        )
-    else:
-        group.add_argument("--method", required=True, metavar="KEY", help="see the command methods")
+    group.add_argument(
+        "--method",
+        required=True,
+        action="append",
+        dest="methods",
+        metavar="KEY",
+        help="see the command methods; may be given several times; all: every one that applies",
+    )
     group.add_argument(
         "--set",
         action="append",
         default=[],
         dest="settings",
         metavar="KEY=VALUE",
-        help="a parameter of the method"
-        + (", or of each of several that has it; METHOD.KEY=VALUE is for one of them" if several else ""),
+        help="a parameter of each of the methods that has it; METHOD.KEY=VALUE is for one of them",
+    )
+    group.add_argument(
+        "--quick", action="store_true", help="cheaper parameters where a method has them (see methods KEY)"
     )
     add_enhancement_options(parser)
-
-
-def chosen_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """The method's parameters from --set, checked before anything is loaded, as are those of the enhancement.
-    Raises ParameterError.
-    """
-    enhancement_from(options)
-    return method_description(options.method).validate(given_settings(options))
 
 
 def given_settings(options: argparse.Namespace) -> dict[str, str]:
@@ -122,14 +109,3 @@ def chosen_classifier(options: argparse.Namespace) -> Classifier:
         classifier.preprocessing, **{key: value for key, value in given.items() if value is not None}
     )
     return classifier
-
-
-def chosen_method(options: argparse.Namespace, classifier: Classifier) -> Method:
-    """The method, with the enhancement around it where --enhance is given."""
-    return enhanced(create_method(options.method, classifier, **chosen_settings(options)), options)
-
-
-def enhanced(method: Method, options: argparse.Namespace) -> Method:
-    """The method with the enhancement around it where --enhance is given."""
-    enhancement = enhancement_from(options)
-    return method if enhancement is None else SlidingWindowEnhancement(method, **enhancement)

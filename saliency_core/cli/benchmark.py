@@ -1,139 +1,174 @@
-"""The command benchmark: one method over a data set."""
+"""The command benchmark: methods measured by experiments over a data set."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from saliency_core.classifiers.classifier import Classifier
 from saliency_core.cli.arguments import (
     add_method_options,
     add_model_options,
     chosen_classifier,
-    chosen_method,
-    chosen_settings,
     whole_number,
 )
 from saliency_core.cli.progress import ProgressBar
+from saliency_core.cli.results import one_file, write_results
+from saliency_core.cli.several import ready_methods, wanted_methods
 from saliency_core.datasets.base import FORMATS, Dataset, open_dataset
-from saliency_core.datasets.subset import subset_indices
-from saliency_core.experiments.base import Protocol, create_experiment
-from saliency_core.experiments.columns import Columns
-from saliency_core.experiments.runner import run_benchmark
-from saliency_core.experiments.summary import confidence_bins, summarise
-from saliency_core.provenance import device_name, versions
-from saliency_core.report import text_report, write_csv
+from saliency_core.datasets.class_mappings import BUILTIN_MAPPINGS, class_mapping
+from saliency_core.datasets.mapping import ClassMapping
+from saliency_core.datasets.subset import stratified_subset_indices, subset_indices
+from saliency_core.enhancement.cli_options import enhancements_from
+from saliency_core.errors import ParameterError
+from saliency_core.experiments.base import Experiment, create_experiment, experiment_description
+from saliency_core.experiments.session import MeasuringSession
 from saliency_core.scoring.precision import PRECISIONS
-from saliency_core.scoring.scorer import Scorer
 
-_IMAGES_PER_PART = 16  # kept together when a run is stopped
+USUAL_EXPERIMENT = "insertion_deletion"
 
 
 def add_commands(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "benchmark",
-        help="measure a method over a data set",
-        description="Measure a method over a data set; writes one row per image and prints the summary.",
+        help="measure methods over a data set",
+        description="Measure methods by experiments over a data set; writes a row per image and prints figures "
+        "with intervals. One map per image, class and method serves all experiments.",
     )
     add_model_options(parser)
     add_method_options(parser)
     parser.add_argument("--dataset", required=True, metavar="PATH")
     parser.add_argument("--format", default="image-folder", choices=[item.key for item in FORMATS])
     parser.add_argument(
-        "--experiment", default="insertion_deletion", metavar="KEY", help="see the command experiments"
+        "--classes",
+        metavar="FILE",
+        help="what the data set's classes are called by the model: CSV with the columns label,class, or JSON; "
+        f"or one of {', '.join(BUILTIN_MAPPINGS)}",
     )
-    parser.add_argument("--protocol", default="thesis@1", metavar="NAME", help="preset@version")
+    parser.add_argument(
+        "--experiment",
+        action="append",
+        dest="experiments",
+        metavar="KEY[/PROTOCOL]",
+        help=f"see the command experiments; may be given several times (default {USUAL_EXPERIMENT})",
+    )
+    parser.add_argument(
+        "--protocol", metavar="NAME", help="preset@version, for experiments given without one"
+    )
     parser.add_argument("--limit", type=whole_number(1), metavar="N", help="measure N images drawn at random")
+    parser.add_argument("--stratified", action="store_true", help="draw as evenly from all classes")
     parser.add_argument(
         "--subset-seed", type=whole_number(0), default=0, metavar="S", help="seed of that draw"
     )
     parser.add_argument("--batch-size", type=whole_number(1), metavar="N", help="pictures per forward pass")
     parser.add_argument("--precision", default="fp32", choices=PRECISIONS)
-    parser.add_argument("--out", required=True, metavar="FILE.csv")
+    parser.add_argument(
+        "--memory", action="store_true", help="measure the memory of making maps on a CPU too (slower)"
+    )
+    parser.add_argument(
+        "--interval", default="percentile", choices=("percentile", "bca"), help="kind of bootstrap interval"
+    )
+    parser.add_argument(
+        "--out",
+        required=True,
+        metavar="FILE.csv|DIR",
+        help="a file for one method and one experiment; otherwise a folder for the tables, LaTeX, figures, JSON",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    chosen_settings(options)
-    experiment = create_experiment(options.experiment, options.protocol)
-    dataset = open_dataset(options.format, options.dataset)
-    indices = subset_indices(len(dataset), options.limit, options.subset_seed)
+    experiments = chosen_experiments(options)
+    wanted = wanted_methods(options)
+    variants = len(wanted) * len(enhancements_from(options))
     out = Path(options.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    if one_file(out) and (len(experiments) > 1 or variants > 1):
+        raise ParameterError(
+            f"--out {options.out} is one file, but there are {variants} methods and {len(experiments)} "
+            "experiments: give a folder."
+        )
+    dataset = open_dataset(options.format, options.dataset)
+    indices = chosen_indices(options, dataset)
     classifier = chosen_classifier(options)
-    method = chosen_method(options, classifier)
-    scorer = Scorer(classifier, options.batch_size, options.precision)
-    started = datetime.datetime.now(datetime.UTC)
-    parts: list[Columns] = []
+    ready, refused = ready_methods(wanted, classifier, options)
+    for key, reason in refused.items():
+        print(f"{key}: {reason}", file=sys.stderr)
+    if not ready:
+        raise ParameterError(f"No method applies to {classifier.title}.")
+    explicit = class_mapping(options.classes) if options.classes else None
+    session = MeasuringSession(
+        classifier,
+        dataset,
+        indices,
+        [item.method for item in ready],
+        experiments,
+        mapping=ClassMapping.for_labels(
+            dataset.present_labels(), classifier.class_names, classifier.class_ids, explicit
+        ),
+        dataset_facts=_dataset_facts(dataset, options, len(indices)),
+        batch_size=options.batch_size,
+        precision=options.precision,
+        memory=options.memory,
+    )
+    (out.parent if one_file(out) else out).mkdir(parents=True, exist_ok=True)
     try:
-        with ProgressBar(method.description.title, unit="images") as bar:
-            for first in range(0, len(indices), _IMAGES_PER_PART):
-                part = indices[first : first + _IMAGES_PER_PART]
-                parts.append(
-                    run_benchmark(
-                        classifier,
-                        dataset,
-                        part,
-                        method,
-                        experiment,
-                        scorer,
-                        on_image=partial(_show, bar, first, len(indices)),
-                    )
-                )
+        _measure(session)
     except KeyboardInterrupt:
-        if parts:
+        results = session.results()
+        if results:
             kept = out.with_name(f"{out.name}.partial")
-            _write(Columns.merge(parts), kept)
-            print(
-                f"The {_IMAGES_PER_PART * len(parts)} images finished so far are in {kept}.", file=sys.stderr
-            )
+            write_results(results, kept, options.interval, as_file=one_file(out))
+            images = max(len(set(result.columns.images)) for result in results)
+            print(f"The {images} images finished so far are in {kept}.", file=sys.stderr)
         raise
-    columns = Columns.merge(parts)
-    _write(columns, out)
-    provenance = {
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round((datetime.datetime.now(datetime.UTC) - started).total_seconds(), 1),
-        "model": classifier.title,
-        "architecture": f"{classifier.library}:{classifier.architecture}",
-        "weights sha256": classifier.weights_sha256,
-        "preprocessing": _preprocessing(classifier, experiment.protocol),
-        "method": method.description.title,
-        "parameters": method.parameters,
-        "protocol": experiment.protocol.full_name,
-        "data set": _dataset(dataset, options.dataset, len(indices), options.subset_seed),
-        "device": device_name(classifier.device),
-        "precision": options.precision,
-        "versions": versions(),
-    }
-    print(text_report(provenance, summarise(columns), confidence_bins(columns), columns.failures), end="")
-    print(f"\nOne row per image: {out}")
+    results = session.results()
+    report = write_results(results, out, options.interval, as_file=one_file(out))
+    print(report, end="")
+    where = f"One row per image: {out}" if one_file(out) else f"Tables, figures and JSON: {out}"
+    print(f"\n{where}")
 
 
-def _show(bar: ProgressBar, before: int, total: int, done: int) -> None:
-    bar.show(before + done, total)
+def chosen_experiments(options: argparse.Namespace) -> list[Experiment]:
+    """The experiments of --experiment under their protocols. Raises ParameterError."""
+    chosen = []
+    for text in dict.fromkeys(options.experiments or [USUAL_EXPERIMENT]):
+        key, _, protocol = text.replace("-", "_", text.partition("/")[0].count("-")).partition("/")
+        protocol = protocol or options.protocol or experiment_description(key).default_protocol.name
+        chosen.append(create_experiment(key, protocol))
+    return chosen
 
 
-def _preprocessing(classifier: Classifier, protocol: Protocol) -> dict[str, Any]:
-    used = classifier.preprocessing.with_pipeline(protocol.pipeline, protocol.size)
-    return {"pipeline": used.name, "mean": used.mean, "std": used.std, "interpolation": used.interpolation}
+def chosen_indices(options: argparse.Namespace, dataset: Dataset) -> list[int]:
+    """The images that --limit, --stratified and --subset-seed choose. Raises ParameterError."""
+    if options.stratified and options.limit:
+        labels = [dataset.sample(index).label or "" for index in range(len(dataset))]
+        return stratified_subset_indices(labels, options.limit, options.subset_seed)
+    return subset_indices(len(dataset), options.limit, options.subset_seed)
 
 
-def _dataset(dataset: Dataset, path: str, count: int, seed: int) -> dict[str, Any]:
-    described = {
-        "path": path,
+def _measure(session: MeasuringSession) -> None:
+    total = len(session.indices)
+    bars: dict[int, ProgressBar] = {}
+
+    def show(method: int, done: int) -> None:
+        bars[method].show(done, total)
+
+    for number, method in enumerate(session.methods):
+        title = method.description.title
+        with ProgressBar(title, unit="images") as bars[number]:
+            session.run_method(number, show)
+
+
+def _dataset_facts(dataset: Dataset, options: argparse.Namespace, count: int) -> dict[str, Any]:
+    facts = {
+        "name": Path(options.dataset).name,
+        "path": options.dataset,
+        "format": options.format,
         "images": len(dataset),
         "measured": count,
         "fingerprint": dataset.fingerprint(),
     }
-    return described if count == len(dataset) else {**described, "subset seed": seed}
-
-
-def _write(columns: Columns, path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        write_csv(columns, file)
-    temporary.replace(path)  # in one step: an earlier file is not left half overwritten
+    if count < len(dataset):
+        facts |= {"subset seed": options.subset_seed, "stratified": options.stratified}
+    return facts

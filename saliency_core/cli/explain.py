@@ -37,10 +37,7 @@ def add_commands(commands: Any) -> None:
         description="Make the saliency map of one image by one method; or by several, with a contact sheet.",
     )
     add_model_options(parser)
-    add_method_options(parser, several=True)
-    parser.add_argument(
-        "--quick", action="store_true", help="cheaper parameters where a method has them (see methods KEY)"
-    )
+    add_method_options(parser)
     parser.add_argument("--image", required=True, metavar="FILE", help="JPEG, PNG or WebP")
     parser.add_argument(
         "--target", type=whole_number(0), metavar="N", help="class to explain (default: the predicted one)"
@@ -78,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
     }
     framed = classifier.preprocessing.framed(image)
     started = time.perf_counter()
-    if len(wanted) == 1 and ALL not in options.methods:
+    if len(ready) == 1 and ALL not in options.methods:
         explained, picture, saliency = _explained(ready[0].method, images, target, framed)
         np.save(folder / "map.npy", saliency)
         picture.save(folder / "overlay.png")
@@ -148,7 +145,7 @@ def _sheet(
     )
     tiles, records = [("Photograph", framed)], []
     for number, item in enumerate(ready, start=1):
-        title, key = item.method.description.title, item.method.description.key
+        title, key = item.method.description.title, item.method.description.key.replace("+", "_with_")
         print(f"{number}/{len(ready)} {title}: {item.forwards:,.0f} forward passes", file=sys.stderr)
         record, picture, saliency = _explained(item.method, images, target, framed)
         np.save(folder / f"{key}.npy", saliency)

@@ -8,7 +8,18 @@ import sys
 from collections.abc import Sequence
 
 from saliency_core import __version__
-from saliency_core.cli import benchmark, explain, lists, methods
+from saliency_core.cli import (
+    benchmark,
+    centre_point,
+    curves,
+    dataset,
+    explain,
+    lists,
+    methods,
+    report,
+    sanity_strip,
+    shapes,
+)
 from saliency_core.errors import SaliscopeError
 
 EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 130  # a wrong command line exits with argparse's 2
@@ -21,7 +32,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (explain, benchmark, methods, lists):
+    for command in (
+        explain,
+        benchmark,
+        report,
+        curves,
+        sanity_strip,
+        methods,
+        lists,
+        dataset,
+        shapes,
+        centre_point,
+    ):
         command.add_commands(commands)
     return parser
 

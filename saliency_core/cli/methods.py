@@ -8,12 +8,14 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from saliency_core.classifiers.architectures import Architecture, build
 from saliency_core.classifiers.describe import describe_architecture
 from saliency_core.classifiers.loading import find_classifier
 from saliency_core.descriptions import USUAL_CHANNELS, Cost, MethodDescription, Parameter
 from saliency_core.estimate import layer_channels
 from saliency_core.methods.applicability import why_not
 from saliency_core.methods.registry import method_class, method_description, methods_by_family
+from saliency_core.transformers.structure import obstacle
 
 _WIDTH = 110
 
@@ -80,7 +82,21 @@ def parameter_text(parameter: Parameter) -> str:
 
 def _described(name: str) -> dict[str, Any]:
     architecture = find_classifier(name).architecture
-    return {**describe_architecture(architecture.library, architecture.name), "title": architecture.name}
+    described = describe_architecture(architecture.library, architecture.name)
+    refusals = _attention_refusals(architecture) if described["family"] == "vit" else {}
+    return {**described, "title": architecture.name, "refusals": refusals}
+
+
+def _attention_refusals(architecture: Architecture) -> dict[str, str]:
+    """Why methods cannot follow the attention of a transformer that looks fit for them by its facts, by key."""
+    reason = obstacle(build(architecture, device="meta"))
+    if reason is None:
+        return {}
+    return {
+        description.key: f"{description.title} cannot explain {architecture.name}: the network {reason}."
+        for description in methods_by_family()
+        if "attention" in description.needs
+    }
 
 
 def _work(description: MethodDescription, model: Mapping[str, Any] | None, values: Mapping[str, Any]) -> Cost:

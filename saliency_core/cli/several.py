@@ -1,4 +1,4 @@
-"""Choosing the methods of the command explain: one, several, or all that apply."""
+"""Choosing methods: one, several, or all that apply, without and with the enhancement."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from saliency_core.classifiers.classifier import Classifier
-from saliency_core.cli.arguments import enhanced, given_settings
+from saliency_core.cli.arguments import given_settings
 from saliency_core.descriptions import MethodDescription
-from saliency_core.enhancement.cli_options import enhancement_from
+from saliency_core.enhancement.cli_options import enhancements_from
+from saliency_core.enhancement.sliding_window import SlidingWindowEnhancement
 from saliency_core.errors import ParameterError, SaliscopeError, suggestion
 from saliency_core.estimate import layer_channels
 from saliency_core.methods.base import Method
@@ -38,7 +39,7 @@ class Ready:
 
 def wanted_methods(options: argparse.Namespace) -> list[Wanted]:
     """What --method, --set and --quick ask for, checked before anything is loaded. Raises ParameterError."""
-    enhancement_from(options)
+    enhancements_from(options)
     settings = given_settings(options)
     asked = {key: method_description(key) for key in options.methods if key != ALL}
     descriptions = methods_by_family() if ALL in options.methods else tuple(asked.values())
@@ -86,12 +87,15 @@ def ready_methods(
     layers = [layer.to_dict() for layer in classifier.layers]
     for item in wanted:
         try:
-            method = enhanced(create_method(item.description.key, classifier, **item.parameters), options)
+            method = create_method(item.description.key, classifier, **item.parameters)
         except SaliscopeError as error:
             if item.asked:
                 raise
             refused[item.description.key] = str(error)
             continue
         channels = layer_channels(item.description, method.parameters, layers, classifier.default_layer)
-        ready.append(Ready(method, method.description.work(method.parameters, channels).forward_equivalents))
+        for variant in enhancements_from(options):
+            chosen = method if variant is None else SlidingWindowEnhancement(method, **variant)
+            work = chosen.description.work(chosen.parameters, channels)
+            ready.append(Ready(chosen, work.forward_equivalents))
     return ready, refused

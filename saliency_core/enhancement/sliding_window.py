@@ -51,6 +51,9 @@ class SlidingWindowEnhancement(Method):
             method.description, method.classifier.preprocessing.size
         )
 
+    def bound_to(self, classifier: Classifier) -> SlidingWindowEnhancement:
+        return SlidingWindowEnhancement(self.method.bound_to(classifier), **self.enhancement)
+
     def _maps(
         self, images: torch.Tensor, targets: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:

@@ -16,12 +16,15 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class Columns:
-    """Per-image results of any part of a benchmark.
+    """Per-image results of one method under one protocol, for any part of a benchmark.
+
+    A row is a unit: an image explained for one class. Most experiments have one row an image; in some an
+    image has a row for every class in it, or none.
 
     ``indices`` int64 [n]: positions in the data set, ascending. ``images``: the identifiers. ``scalars``:
-    name → [n]. ``curves``: name → float32 [n, steps + 1]. ``failures``: [{"index": int, "image":
-    identifier, "reason": sentence}] for images without figures; these are in none of the arrays. Parts
-    merge exactly, in any order.
+    name → [n]. ``curves``: name → float32 [n, points]. ``failures``: [{"index": int, "image": identifier,
+    "reason": sentence}] for images without figures; these are in none of the arrays. ``notes``: what is the
+    same for all images, JSON-able. Parts merge exactly, in any order.
     """
 
     indices: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
@@ -29,6 +32,7 @@ class Columns:
     scalars: dict[str, Array] = field(default_factory=dict)
     curves: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         arrays = {**self.scalars, **self.curves}
@@ -44,7 +48,11 @@ class Columns:
         scalars = {f"scalar.{name}": array for name, array in self.scalars.items()}
         return (
             _archive(
-                indices=self.indices, images=_text(self.images), failures=_text(self.failures), **scalars
+                indices=self.indices,
+                images=_text(self.images),
+                failures=_text(self.failures),
+                notes=_text(self.notes),
+                **scalars,
             ),
             _archive(**self.curves),
         )
@@ -57,6 +65,7 @@ class Columns:
             indices=arrays["indices"],
             images=_from_text(arrays["images"]),
             failures=_from_text(arrays["failures"]),
+            notes=_from_text(arrays["notes"]) if "notes" in arrays else {},  # absent in archives of 0.1
             scalars={
                 name.removeprefix("scalar."): array
                 for name, array in arrays.items()
@@ -67,12 +76,13 @@ class Columns:
 
     @classmethod
     def merge(cls, parts: Sequence[Columns]) -> Columns:
-        """All parts as one, ordered by ``indices``. Raises ValueError if an image comes twice or columns
-        differ.
+        """All parts as one, ordered by ``indices``. Raises ValueError if an image is in several parts, or
+        columns or notes differ.
         """
         failures = sorted((item for part in parts for item in part.failures), key=lambda item: item["index"])
         filled = [part for part in parts if len(part)]
-        seen = [int(index) for part in parts for index in part.indices] + [item["index"] for item in failures]
+        seen = [int(index) for part in parts for index in np.unique(part.indices)]
+        seen += [item["index"] for item in failures]
         if len(set(seen)) != len(seen):
             raise ValueError("An image is in more than one part.")
         if not filled:
@@ -80,6 +90,8 @@ class Columns:
         first = filled[0]
         if any(set(p.scalars) != set(first.scalars) or set(p.curves) != set(first.curves) for p in filled):
             raise ValueError("The parts have different columns.")
+        if any(part.notes != first.notes for part in filled):
+            raise ValueError("The parts have different notes.")
         indices = np.concatenate([part.indices for part in filled])
         order = np.argsort(indices, kind="stable")
         names = [name for part in filled for name in part.images]
@@ -89,6 +101,18 @@ class Columns:
             scalars={key: np.concatenate([p.scalars[key] for p in filled])[order] for key in first.scalars},
             curves={key: np.concatenate([p.curves[key] for p in filled])[order] for key in first.curves},
             failures=failures,
+            notes=first.notes,
+        )
+
+    def rows(self, chosen: npt.NDArray[Any]) -> Columns:
+        """The rows that an index or bool array chooses; failures stay out."""
+        positions = np.arange(len(self))[chosen]
+        return Columns(
+            indices=self.indices[positions],
+            images=[self.images[position] for position in positions],
+            scalars={name: array[positions] for name, array in self.scalars.items()},
+            curves={name: array[positions] for name, array in self.curves.items()},
+            notes=self.notes,
         )
 
 

@@ -5,17 +5,24 @@ away.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from saliency_core.experiments.base import Experiment, ExperimentDescription, Measurement, Protocol
+from saliency_core.experiments.base import (
+    Experiment,
+    ExperimentDescription,
+    Explained,
+    Measurement,
+    Protocol,
+)
+from saliency_core.experiments.figures import CurveDescription, Figure, mean_figure
 from saliency_core.lazy import torch
-from saliency_core.scoring.canvas import blurred_canvas, zero_canvas
+from saliency_core.scoring.canvas import blurred_canvas, rise_canvas, zero_canvas
 from saliency_core.scoring.ranking import Curve, pixel_ranks, step_count
 from saliency_core.statistics.area import trapezoid_area
 
 if TYPE_CHECKING:
-    from saliency_core.classifiers.classifier import Classifier
-    from saliency_core.scoring.scorer import Scorer
+    from saliency_core.experiments.columns import Columns
 
 CONFIDENCE_EDGES: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9999, 1.0)
 
@@ -27,8 +34,9 @@ class InsertionDeletionProtocol(Protocol):
 
     ``step_pixels`` pixels change per step, the most salient first, ties by ascending raster index. Canvas
     "blur": Gaussian of ``blur_kernel`` taps and standard deviation ``blur_sigma`` (pixels), reflected
-    borders; "zeros": the mean colour. ``confidence_edges`` bound the bins of the clean probability; the
-    last bin is closed on both sides.
+    borders; "rise_blur": RISE's almost flat kernel of these numbers, zeros beyond the borders (see
+    canvas.rise_kernel); "zeros": the mean colour. ``confidence_edges`` bound the bins of the clean
+    probability; the last bin is closed on both sides.
     """
 
     experiment: str = "insertion_deletion"
@@ -61,7 +69,6 @@ class InsertionDeletion(Experiment):
             "probability of the predicted class. Good maps make it rise early and fall early; overall is the "
             "difference of the areas."
         ),
-        needs=(),
         protocols=(
             InsertionDeletionProtocol(
                 name="thesis@1",
@@ -75,6 +82,16 @@ class InsertionDeletion(Experiment):
                 pipeline="resize_crop",
                 deletion_canvas="zeros",
             ),
+            InsertionDeletionProtocol(
+                name="rise@1",
+                summary="As RISE: 224 steps of 224 pixels, its own blur for insertion, deletion to the mean colour.",
+                source="Petsiuk et al., RISE, BMVC 2018; github.com/eclique/RISE at d91ea00, evaluation.py",
+                step_pixels=224,
+                insertion_canvas="rise_blur",
+                deletion_canvas="zeros",
+                blur_kernel=11,
+                blur_sigma=5.0,
+            ),
         ),
     )
     protocol: InsertionDeletionProtocol
@@ -85,21 +102,18 @@ class InsertionDeletion(Experiment):
         canvases = {protocol.insertion_canvas, protocol.deletion_canvas}
         return 2 * (protocol.steps - 1) + 1 + len(canvases)
 
-    def measure(
-        self,
-        classifier: Classifier,
-        images: torch.Tensor,
-        targets: torch.Tensor,
-        maps: torch.Tensor,
-        scorer: Scorer,
-    ) -> Measurement:
-        protocol = self.protocol
+    def measure(self, explained: Explained) -> Measurement:
+        protocol, images = self.protocol, explained.images
         names = list(dict.fromkeys((protocol.insertion_canvas, protocol.deletion_canvas)))
         sources = torch.stack([images, *(self._canvas(name, images) for name in names)], dim=1)
         insertion = Curve(start=1 + names.index(protocol.insertion_canvas), end=0)
         deletion = Curve(start=0, end=1 + names.index(protocol.deletion_canvas))
-        scores = scorer.score_rankings(
-            sources, pixel_ranks(maps), (insertion, deletion), protocol.step_pixels, targets
+        scores = explained.scorer.score_rankings(
+            sources,
+            pixel_ranks(explained.maps),
+            (insertion, deletion),
+            protocol.step_pixels,
+            explained.targets,
         ).numpy()
         insertion_auc, deletion_auc = trapezoid_area(scores).T
         return Measurement(
@@ -112,7 +126,38 @@ class InsertionDeletion(Experiment):
             curves={"insertion": scores[:, 0].copy(), "deletion": scores[:, 1].copy()},
         )
 
+    def figures(self) -> tuple[Figure, ...]:
+        return (
+            mean_figure(
+                "insertion_auc",
+                "Insertion AUC",
+                "Area under the probability of the class as salient pixels are revealed.",
+                better="higher",
+            ),
+            mean_figure(
+                "deletion_auc",
+                "Deletion AUC",
+                "Area under the probability of the class as salient pixels are taken away.",
+                better="lower",
+            ),
+            mean_figure("overall", "Over-all", "Insertion AUC minus deletion AUC.", better="higher"),
+        )
+
+    def curves(self) -> tuple[CurveDescription, ...]:
+        return tuple(
+            CurveDescription(key, title, "Share of pixels changed", "Probability", partial(_shares, key=key))
+            for key, title in (("insertion", "Insertion"), ("deletion", "Deletion"))
+        )
+
     def _canvas(self, name: str, images: torch.Tensor) -> torch.Tensor:
         if name == "zeros":
             return zero_canvas(images)
+        if name == "rise_blur":
+            return rise_canvas(images, self.protocol.blur_kernel, self.protocol.blur_sigma)
         return blurred_canvas(images, self.protocol.blur_kernel, self.protocol.blur_sigma)
+
+
+def _shares(columns: Columns, key: str) -> list[float]:
+    """The share of changed pixels at every point of a curve."""
+    points = columns.curves[key].shape[1] if key in columns.curves else 2
+    return [number / (points - 1) for number in range(points)]

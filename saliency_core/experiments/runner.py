@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from saliency_core.classifiers.labels import class_index_of
-from saliency_core.errors import ImageError, ParameterError
-from saliency_core.experiments.base import Experiment, Protocol
+from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.classifiers.state import evaluation_mode
+from saliency_core.errors import ImageError
+from saliency_core.experiments.base import Experiment, Explained
+from saliency_core.experiments.checks import check_protocol
 from saliency_core.experiments.columns import Columns
+from saliency_core.experiments.ground_truth import Truth
 from saliency_core.experiments.prefetch import read_ahead
+from saliency_core.experiments.resources import measured_resources
 from saliency_core.lazy import torch
 from saliency_core.scoring.listening import listening
+from saliency_core.scoring.precision import numeric_precision
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
-    from saliency_core.datasets.base import Dataset, Sample
+    from saliency_core.datasets.base import Annotations, Dataset, Sample
+    from saliency_core.datasets.mapping import ClassMapping
     from saliency_core.methods.base import Method
     from saliency_core.scoring.scorer import Scorer
 
@@ -29,10 +35,45 @@ IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 8}
 
 @dataclass(frozen=True)
 class _Loaded:
+    """An image as read; ``tensors`` has one entry per frame, or none and the ``reason``."""
+
     index: int
     sample: Sample
-    tensor: torch.Tensor | None
+    tensors: tuple[torch.Tensor, ...] = ()
     reason: str = ""
+    annotations: Annotations | None = None
+    annotations_reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Image number ``place`` of a chunk explained for ``target``, which the data set calls ``label``."""
+
+    place: int
+    target: int
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class _Map:
+    values: torch.Tensor
+    degenerate: torch.Tensor
+    extras: dict[str, float]
+    seconds: float
+    megabytes: float
+
+
+@dataclass
+class _Chunk:
+    """The readable images of a chunk in one frame, and what the classifier makes of them."""
+
+    items: list[_Loaded]
+    images: torch.Tensor  # padded to the full chunk
+    predicted: list[int]
+    probabilities: torch.Tensor
+    labels: list[int]
+    truths: list[Truth | None]
+    maps: dict[tuple[int, int], _Map] = field(default_factory=dict)
 
 
 def run_benchmark(
@@ -40,53 +81,87 @@ def run_benchmark(
     dataset: Dataset,
     indices: Sequence[int],
     method: Method,
-    experiment: Experiment,
+    experiments: Sequence[Experiment],
     scorer: Scorer,
     *,
+    mapping: ClassMapping | None = None,
     on_image: Callable[[int], None] | None = None,
     images_per_chunk: int | None = None,
-) -> Columns:
-    """Explain and measure the images ``indices`` of a data set; figures do not depend on how indices are
-    split.
+    memory: bool = False,
+) -> list[Columns]:
+    """Explain the images ``indices`` of a data set and measure the maps: one Columns per experiment.
 
-    The class explained is the predicted one. An image that cannot be read is recorded among the failures
-    and leaves the others' figures as they are. ``on_image(done)`` is called after each chunk with the
-    number of images finished (failed ones included) and may raise Interrupted, as may the scorer's
-    ``on_batch``.
+    An image is read once, and a map is made once for every class and preprocessing that the experiments ask
+    for, however many of them use it. Figures do not depend on how indices are split. ``mapping`` leads from
+    the data set's labels to the classifier's classes (by default the same names); where a label stands for
+    several classes, the one most probable on the image is meant.
+
+    An image that cannot be read, or lacks what an experiment needs, is recorded among that experiment's
+    failures and leaves the others' figures as they are. ``on_image(done)`` is called after each chunk with
+    the number of images finished (failed ones included) and may raise Interrupted, as may the scorer's
+    ``on_batch``. ``memory``: measure the memory that making maps takes on a CPU too, which slows it down (see
+    measured_resources). Raises ParameterError if the classifier cannot be measured under a protocol.
     """
-    check_protocol(classifier, experiment.protocol)
+    for experiment in experiments:
+        check_protocol(classifier, experiment.protocol)
     size = images_per_chunk or IMAGES_PER_CHUNK.get(classifier.device.type, 1)
-    protocol = experiment.protocol
-    preprocessing = classifier.preprocessing.with_pipeline(protocol.pipeline, protocol.size)
+    frames = _frames(classifier, experiments)
+    annotated = any(_needs_annotations(experiment) for experiment in experiments)
+    mapping = mapping or _same_names(classifier, dataset)
 
     def load(index: int) -> _Loaded:
-        sample = dataset.sample(index)
-        try:
-            return _Loaded(index, sample, preprocessing.prepare(dataset.image(index)))
-        except ImageError as error:
-            return _Loaded(index, sample, None, str(error))
+        return _load(dataset, index, list(frames), annotated)
 
-    parts, done = [Columns()], 0
-    for chunk in _chunks(read_ahead(load, indices, ahead=2 * size), size):
-        parts.append(_measure_chunk(classifier, chunk, size, method, experiment, scorer))
-        done += len(chunk)
+    parts: list[list[Columns]] = [[Columns()] for _ in experiments]
+    done = 0
+    for loaded in _chunks(read_ahead(load, indices, ahead=2 * size), size):
+        for frame, (preprocessing, members) in enumerate(frames.items()):
+            chunk = _prepared(classifier, loaded, frame, preprocessing, mapping, size)
+            for number in members:
+                columns = _measured(
+                    classifier, chunk, loaded, method, experiments[number], scorer, mapping, memory
+                )
+                parts[number].append(columns)
+        done += len(loaded)
         if on_image is not None:
             on_image(done)
-    return Columns.merge(parts)
+    return [Columns.merge(columns) for columns in parts]
 
 
-def check_protocol(classifier: Classifier, protocol: Protocol) -> None:
-    """Raise ParameterError if the classifier cannot be measured under the protocol."""
-    if classifier.family == "vit" and classifier.preprocessing.size != protocol.size:
-        raise ParameterError(
-            f"{classifier.title} takes images of {classifier.preprocessing.size} pixels only; "
-            f"{protocol.full_name} is defined at {protocol.size}."
-        )
-    if classifier.activation != protocol.activation:
-        raise ParameterError(
-            f"{protocol.full_name} is defined on {protocol.activation} probabilities; "
-            f"{classifier.title} has {classifier.activation} outputs."
-        )
+def _frames(classifier: Classifier, experiments: Sequence[Experiment]) -> dict[Preprocessing, list[int]]:
+    """The different ways in which the experiments show images to the classifier, and who uses each."""
+    frames: dict[Preprocessing, list[int]] = {}
+    for number, experiment in enumerate(experiments):
+        protocol = experiment.protocol
+        preprocessing = classifier.preprocessing.with_pipeline(protocol.pipeline, protocol.size)
+        frames.setdefault(preprocessing, []).append(number)
+    return frames
+
+
+def _needs_annotations(experiment: Experiment) -> bool:
+    protocol = experiment.protocol
+    return protocol.target_rule == "annotated" or bool(set(protocol.ground_truth) - {"label"})
+
+
+def _same_names(classifier: Classifier, dataset: Dataset) -> ClassMapping:
+    from saliency_core.datasets.mapping import ClassMapping
+
+    return ClassMapping.for_labels(dataset.class_labels, classifier.class_names, classifier.class_ids)
+
+
+def _load(dataset: Dataset, index: int, frames: Sequence[Preprocessing], annotated: bool) -> _Loaded:
+    sample = dataset.sample(index)
+    try:
+        image = dataset.image(index)
+        tensors = tuple(frame.prepare(image) for frame in frames)
+    except ImageError as error:
+        return _Loaded(index, sample, reason=str(error))
+    if not annotated:
+        return _Loaded(index, sample, tensors)
+    try:
+        return _Loaded(index, sample, tensors, annotations=dataset.annotations(index))
+    except ImageError as error:
+        return _Loaded(index, sample, tensors, annotations_reason=str(error))
 
 
 def _chunks(loaded: Iterator[_Loaded], size: int) -> Iterator[list[_Loaded]]:
@@ -100,52 +175,168 @@ def _chunks(loaded: Iterator[_Loaded], size: int) -> Iterator[list[_Loaded]]:
         yield chunk
 
 
-def _measure_chunk(
+def _prepared(
     classifier: Classifier,
-    chunk: list[_Loaded],
+    loaded: Sequence[_Loaded],
+    frame: int,
+    preprocessing: Preprocessing,
+    mapping: ClassMapping,
     size: int,
+) -> _Chunk | None:
+    """The readable images with the classes predicted for them; None where none can be read."""
+    items = [item for item in loaded if item.tensors]
+    if not items:
+        return None
+    # Padded to the full chunk: work always has one shape, so an image's map is the same in every shard.
+    images = _padded(torch.stack([item.tensors[frame] for item in items]), size).to(classifier.device)
+    predicted, probabilities = _predictions(classifier, images)
+    labels = []
+    for place, item in enumerate(items):
+        classes = () if item.sample.label is None else mapping.classes_of(item.sample.label)
+        labels.append(_meant(classes, probabilities[place], predicted[place]))
+    truths = [None if item.annotations is None else Truth(item.annotations, preprocessing) for item in items]
+    return _Chunk(items, images, predicted[: len(items)], probabilities, labels, truths)
+
+
+def _predictions(classifier: Classifier, images: torch.Tensor) -> tuple[list[int], torch.Tensor]:
+    """The predicted classes, and the probabilities float32 [B, C] of all, on the CPU."""
+    with torch.inference_mode(), evaluation_mode(classifier.model), numeric_precision("fp32", images.device):
+        logits = classifier.logits(images)
+        return logits.argmax(1).tolist(), classifier.probabilities(logits).float().cpu()
+
+
+def _meant(classes: Sequence[int], probabilities: torch.Tensor, predicted: int) -> int:
+    """Which of the classes that a label stands for is meant on this image; −1 for none."""
+    if not classes:
+        return -1
+    if predicted in classes:
+        return predicted
+    return max(classes, key=lambda number: float(probabilities[number]))
+
+
+def _padded(values: torch.Tensor, size: int) -> torch.Tensor:
+    return torch.cat([values, values[:1].expand(size - len(values), *values.shape[1:])])
+
+
+def _units(
+    experiment: Experiment, chunk: _Chunk, mapping: ClassMapping
+) -> tuple[list[_Unit], list[dict[str, Any]]]:
+    """What the experiment explains in these images, and the images that lack something it needs."""
+    rule = experiment.protocol.target_rule
+    units: list[_Unit] = []
+    failures: list[dict[str, Any]] = []
+    for place, (item, truth) in enumerate(zip(chunk.items, chunk.truths, strict=True)):
+        label = chunk.labels[place]
+        if truth is None and _needs_annotations(experiment):
+            failures.append(_failure(item, item.annotations_reason or "The image has no annotations."))
+        elif rule == "predicted":
+            units.append(_Unit(place, chunk.predicted[place]))
+        elif rule == "annotated":
+            assert truth is not None
+            units += _annotated_units(experiment, chunk, place, truth, mapping)
+        elif label < 0:
+            failures.append(_failure(item, "The image has no label that the model has an output for."))
+        else:
+            units.append(_Unit(place, label))
+    return units, failures
+
+
+def _annotated_units(
+    experiment: Experiment, chunk: _Chunk, place: int, truth: Truth, mapping: ClassMapping
+) -> Iterator[_Unit]:
+    probabilities, predicted = chunk.probabilities[place], chunk.predicted[place]
+    for label in truth.annotations.labels:
+        target = _meant(mapping.classes_of(label), probabilities, predicted)
+        if target >= 0 and experiment.accepts(truth, label):
+            yield _Unit(place, target, label)
+
+
+def _measured(
+    classifier: Classifier,
+    chunk: _Chunk | None,
+    loaded: Sequence[_Loaded],
     method: Method,
     experiment: Experiment,
     scorer: Scorer,
+    mapping: ClassMapping,
+    memory: bool,
 ) -> Columns:
-    started = time.perf_counter()
-    failures = [
-        {"index": item.index, "image": item.sample.identifier, "reason": item.reason}
-        for item in chunk
-        if item.tensor is None
-    ]
-    readable = [item for item in chunk if item.tensor is not None]
-    if not readable:
+    """The columns of one experiment for a chunk."""
+    failures = [_failure(item, item.reason) for item in loaded if not item.tensors]
+    if chunk is None:
         return Columns(failures=failures)
-    count = len(readable)
-    tensors = [item.tensor for item in readable if item.tensor is not None]
-    # Padded to the full chunk: explaining always runs in one shape, so an image's map is the same in every
-    # shard.
-    images = torch.stack(tensors + tensors[:1] * (size - count)).to(classifier.device)
-    targets, _ = classifier.predict(images)
-    with listening(scorer.on_batch):
-        explanation = method.explain(images, targets)
-    measured = experiment.measure(
-        classifier, images[:count], targets[:count], explanation.maps[:count], scorer
+    units, lacking = _units(experiment, chunk, mapping)
+    failures += lacking
+    if not units:
+        return Columns(failures=failures)
+    _explain(chunk, units, method, scorer, memory)
+    maps = [chunk.maps[unit.place, unit.target] for unit in units]
+    places = [unit.place for unit in units]
+    items = [chunk.items[place] for place in places]
+    targets = torch.tensor([unit.target for unit in units], device=classifier.device)
+    labels = torch.tensor([chunk.labels[place] for place in places], device=classifier.device)
+    explained = Explained(
+        classifier=classifier,
+        method=method,
+        scorer=scorer,
+        images=chunk.images[places],
+        targets=targets,
+        labels=labels,
+        maps=torch.stack([each.values for each in maps]),
+        degenerate=torch.stack([each.degenerate for each in maps]),
+        identifiers=[item.sample.identifier for item in items],
+        indices=[item.index for item in items],
+        truths=[chunk.truths[place] for place in places],
+        unit_labels=[unit.label for unit in units],
     )
-    classes = targets[:count].tolist()
+    started = time.perf_counter()
+    with listening(scorer.on_batch):
+        measured = experiment.measure(explained)
+    measuring = (time.perf_counter() - started) / len(units)
     scalars: dict[str, Any] = {
-        "target": np.array(classes, dtype=np.int64),
-        "target_name": np.array([classifier.class_names[number] for number in classes], dtype=np.str_),
-        "label": np.array([_label(item.sample, classifier) for item in readable], dtype=np.int64),
+        "target": np.array([unit.target for unit in units], dtype=np.int64),
+        "target_name": np.array([classifier.class_names[unit.target] for unit in units], dtype=np.str_),
+        "predicted": np.array([chunk.predicted[place] for place in places], dtype=np.int64),
+        "label": labels.cpu().numpy(),
+        "probability": np.array([float(chunk.probabilities[unit.place, unit.target]) for unit in units]),
         **measured.scalars,
-        "degenerate": explanation.degenerate[:count].cpu().numpy(),
+        **{f"extra.{name}": np.array([each.extras[name] for each in maps]) for name in maps[0].extras},
+        "degenerate": explained.degenerate.cpu().numpy(),
+        "map_seconds": np.array([each.seconds for each in maps]),
+        "map_megabytes": np.array([each.megabytes for each in maps]),
+        "seconds": np.array([each.seconds + measuring for each in maps]),
     }
-    scalars["seconds"] = np.full(count, (time.perf_counter() - started) / count)
     return Columns(
-        indices=np.array([item.index for item in readable], dtype=np.int64),
-        images=[item.sample.identifier for item in readable],
+        indices=np.array(explained.indices, dtype=np.int64),
+        images=explained.identifiers,
         scalars=scalars,
         curves=dict(measured.curves),
         failures=failures,
+        notes=dict(measured.notes),
     )
 
 
-def _label(sample: Sample, classifier: Classifier) -> int:
-    index = None if sample.label is None else class_index_of(sample.label, classifier)
-    return -1 if index is None else index
+def _explain(chunk: _Chunk, units: Sequence[_Unit], method: Method, scorer: Scorer, memory: bool) -> None:
+    """Make the maps of the units that are not there yet, in batches of the full chunk's size."""
+    wanted = dict.fromkeys((unit.place, unit.target) for unit in units)
+    missing = [key for key in wanted if key not in chunk.maps]
+    size, device = len(chunk.images), chunk.images.device
+    memory = memory or device.type == "cuda"
+    for first in range(0, len(missing), size):
+        batch = missing[first : first + size]
+        places = [place for place, _ in batch] + [batch[0][0]] * (size - len(batch))
+        targets = [target for _, target in batch] + [batch[0][1]] * (size - len(batch))
+        with measured_resources(device, memory=memory) as taken, listening(scorer.on_batch):
+            explanation = method.explain(chunk.images[places], torch.tensor(targets))
+        for number, key in enumerate(batch):
+            chunk.maps[key] = _Map(
+                values=explanation.maps[number],
+                degenerate=explanation.degenerate[number],
+                extras={name: float(value[number]) for name, value in explanation.extras.items()},
+                seconds=taken.seconds / len(batch),
+                megabytes=taken.megabytes,  # of the whole batch: its maps are made together
+            )
+
+
+def _failure(item: _Loaded, reason: str) -> dict[str, Any]:
+    return {"index": item.index, "image": item.sample.identifier, "reason": reason}

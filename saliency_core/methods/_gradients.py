@@ -10,7 +10,7 @@ from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.descriptions import Parameter
 from saliency_core.errors import LayerError
 from saliency_core.lazy import torch
-from saliency_core.methods._random import image_generator
+from saliency_core.methods._random import image_generator, seed_parameter
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -139,14 +139,5 @@ def noise_parameters(samples: int, samples_source: str) -> tuple[Parameter, ...]
             help="Standard deviation of the Gaussian noise, as a part of the image's range of values.",
             source="PAIR-code/saliency, stdev_spread",
         ),
-        Parameter(
-            name="seed",
-            kind="integer",
-            default=0,
-            minimum=0,
-            maximum=2**31 - 1,
-            title="Seed",
-            help="Where the random numbers start; the same seed gives the same map.",
-            source="Our choice",
-        ),
+        seed_parameter(),
     )

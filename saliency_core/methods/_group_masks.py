@@ -4,14 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from saliency_core.descriptions import Parameter
 from saliency_core.lazy import functional, torch
-from saliency_core.scoring.masks import is_flat, unit_range
+from saliency_core.scoring.masks import is_flat, percentile, unit_range
 
 GROUPINGS = ("chunk", "even")
 PERCENTILE_SCOPES = ("group", "joint")
 ROUNDING = (
     1e-12  # of a map's largest value, in double precision: far below what two different pixels differ by
 )
+
+
+def blur_parameters(source: str) -> tuple[Parameter, Parameter]:
+    """Kernel and sigma of the blurred image that shows where a group's mask is 0."""
+    return (
+        Parameter(
+            name="blur_kernel",
+            kind="integer",
+            default=51,
+            minimum=1,
+            maximum=501,
+            title="Blur kernel",
+            help="Width of the blur that hides the rest of the image; odd, less than twice the image's side.",
+            unit="px",
+            source=source,
+        ),
+        Parameter(
+            name="blur_sigma",
+            kind="number",
+            default=50.0,
+            minimum=0.1,
+            maximum=500.0,
+            title="Blur sigma",
+            help="Standard deviation of the Gaussian blur. 50 with a kernel of 51 is almost a box filter.",
+            unit="px",
+            source=source,
+        ),
+    )
 
 
 def group_sizes(channels: int, groups: int, grouping: str) -> list[int]:
@@ -53,20 +82,6 @@ def mean_after_upsampling(maps: torch.Tensor, size: tuple[int, int]) -> torch.Te
     rows = upsampling_weights(maps.shape[2], size[0]).to(maps.device, maps.dtype)
     columns = upsampling_weights(maps.shape[3], size[1]).to(maps.device, maps.dtype)
     return torch.einsum("bkhw,h,w->bk", maps, rows, columns)
-
-
-def percentile(values: torch.Tensor, theta: float) -> torch.Tensor:
-    """The ``theta``-th percentile (0 … 100) over the last dimension, counted from the smallest value up and
-    interpolated linearly, as NumPy's: 70.3 for the values 1 … 100 and θ = 70.
-    """
-    position = theta / 100 * (values.shape[-1] - 1)
-    below = int(position)
-    low = values.kthvalue(
-        below + 1, dim=-1
-    ).values  # counts from 1; faster than sorting, and has no size limit
-    if position == below:
-        return low
-    return low + (values.kthvalue(below + 2, dim=-1).values - low) * (position - below)
 
 
 def denoised(maps: torch.Tensor, theta: float, scope: str) -> torch.Tensor:

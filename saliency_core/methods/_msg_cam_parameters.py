@@ -7,7 +7,7 @@ from typing import Any
 
 from saliency_core.descriptions import Parameter
 from saliency_core.methods._cam import layer_parameter
-from saliency_core.methods._group_masks import GROUPINGS, PERCENTILE_SCOPES
+from saliency_core.methods._group_masks import GROUPINGS, PERCENTILE_SCOPES, blur_parameters
 from saliency_core.methods._multi_scale import (
     INTERPOLATIONS,
     class_filter_parameter,
@@ -109,26 +109,5 @@ PARAMETERS: tuple[Parameter, ...] = (
         help="Leaves out groups whose masked image scores lower than the blurred image.",
         source="Thesis, equation 3-11",
     ),
-    Parameter(
-        name="blur_kernel",
-        kind="integer",
-        default=51,
-        minimum=1,
-        maximum=501,
-        title="Blur kernel",
-        help="Width of the blur that hides the rest of the image; odd, less than twice the image's side.",
-        unit="px",
-        source="Thesis, section 3.3.3, after Group-CAM",
-    ),
-    Parameter(
-        name="blur_sigma",
-        kind="number",
-        default=50.0,
-        minimum=0.1,
-        maximum=500.0,
-        title="Blur sigma",
-        help="Standard deviation of the Gaussian blur. 50 with a kernel of 51 is almost a box filter.",
-        unit="px",
-        source="Thesis, section 3.3.3, after Group-CAM",
-    ),
+    *blur_parameters("Thesis, section 3.3.3, after Group-CAM"),
 )

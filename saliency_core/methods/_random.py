@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import hashlib
 
+from saliency_core.descriptions import Parameter
 from saliency_core.lazy import torch
+
+
+def seed_parameter(
+    help: str = "Where the random numbers start; the same seed gives the same map.",
+) -> Parameter:
+    """The parameter "seed" of a method that draws random numbers."""
+    return Parameter(
+        name="seed",
+        kind="integer",
+        default=0,
+        minimum=0,
+        maximum=2**31 - 1,
+        title="Seed",
+        help=help,
+        source="Our choice",
+    )
 
 
 def image_generator(seed: int, image: torch.Tensor) -> torch.Generator:

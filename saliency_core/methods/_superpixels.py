@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from saliency_core.descriptions import Parameter
 from saliency_core.lazy import functional, torch
+from saliency_core.methods._random import seed_parameter
 from saliency_core.scoring.canvas import blurred_canvas, zero_canvas
 from saliency_core.scoring.scorer import Scorer
 
@@ -55,16 +56,21 @@ CANVAS = Parameter(
     ),
     source="Ribeiro et al.'s code for images: the superpixel's mean colour",
 )
-SEED = Parameter(
-    name="seed",
-    kind="integer",
-    default=0,
-    minimum=0,
-    maximum=2**31 - 1,
-    title="Seed",
-    help="Seed of the draw; every image has a draw of its own.",
-    source="Our choice",
-)
+SEED = seed_parameter("Seed of the draw; every image has a draw of its own.")
+
+
+def samples_parameter(what: str, source: str) -> Parameter:
+    """How many perturbed images are scored; ``what`` the method calls them, a sentence."""
+    return Parameter(
+        name="samples",
+        kind="integer",
+        default=1000,
+        minimum=2,
+        maximum=100_000,
+        title="Samples",
+        help=f"{what} Fewer than ten times the superpixels gives noisy maps.",
+        source=source,
+    )
 
 
 @dataclass(frozen=True)

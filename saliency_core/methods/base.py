@@ -92,6 +92,10 @@ class Method(ABC):
             maps = torch.where(usable[:, None, None], maps, torch.zeros_like(maps))
             return Explanation(maps, ~usable, {name: value.detach() for name, value in extras.items()})
 
+    def bound_to(self, classifier: Classifier) -> Method:
+        """The same method with the same parameters for another classifier of the same architecture."""
+        return type(self)(classifier, **self.parameters)
+
     @abstractmethod
     def _maps(
         self, images: torch.Tensor, targets: torch.Tensor

@@ -7,7 +7,7 @@ from typing import ClassVar
 from saliency_core.descriptions import Cost, MethodDescription, Parameter
 from saliency_core.lazy import torch
 from saliency_core.methods._gradients import batches, logit_gradients, reduced, reduction_parameter
-from saliency_core.methods._random import image_generator
+from saliency_core.methods._random import image_generator, seed_parameter
 from saliency_core.methods._reference import REFERENCES, reference_images
 from saliency_core.methods.base import Method
 from saliency_core.methods.registry import register
@@ -70,16 +70,7 @@ class GradientShap(Method):
                 source="The shap package, local_smoothing; captum, stdevs: 0",
             ),
             reduction_parameter("sum", "The sum over channels keeps completeness"),
-            Parameter(
-                name="seed",
-                kind="integer",
-                default=0,
-                minimum=0,
-                maximum=2**31 - 1,
-                title="Seed",
-                help="Where the random numbers start; the same seed gives the same map.",
-                source="Our choice",
-            ),
+            seed_parameter(),
         ),
         paper="Lundberg and Lee, A Unified Approach to Interpreting Model Predictions, NeurIPS 2017",
         summary="Gradients at random points between the image and random references, times the difference.",

@@ -7,6 +7,7 @@ from typing import ClassVar
 from saliency_core.descriptions import Cost, MethodDescription, Parameter
 from saliency_core.lazy import torch
 from saliency_core.methods._cam import features_and_gradients, layer_parameter, weighted_sum
+from saliency_core.methods._group_masks import blur_parameters
 from saliency_core.methods.base import Method, upsampled
 from saliency_core.methods.registry import register
 from saliency_core.scoring.canvas import blurred_canvas
@@ -69,28 +70,7 @@ class GroupCam(Method):
                 ),
                 source="The authors' code today",
             ),
-            Parameter(
-                name="blur_kernel",
-                kind="integer",
-                default=51,
-                minimum=1,
-                maximum=501,
-                title="Blur kernel",
-                help="Width of the blur that hides the rest of the image; odd, less than twice the image's side.",
-                unit="px",
-                source="The authors' code",
-            ),
-            Parameter(
-                name="blur_sigma",
-                kind="number",
-                default=50.0,
-                minimum=0.1,
-                maximum=500,
-                title="Blur sigma",
-                help="Standard deviation of the Gaussian blur. 50 with a kernel of 51 is almost a box filter.",
-                unit="px",
-                source="The authors' code",
-            ),
+            *blur_parameters("The authors' code"),
         ),
         paper=(
             "Zhang et al., Group-CAM: Group Score-Weighted Visual Explanations for Deep Convolutional Networks, "

@@ -20,6 +20,7 @@ from saliency_core.methods._superpixels import (
     SEGMENTS,
     coalition_scores,
     divided,
+    samples_parameter,
     without_effect,
 )
 from saliency_core.methods.base import Method
@@ -51,18 +52,9 @@ class KernelShap(Method):
         parameters=(
             SEGMENTS,
             COMPACTNESS,
-            Parameter(
-                name="samples",
-                kind="integer",
-                default=1000,
-                minimum=2,
-                maximum=100_000,
-                title="Samples",
-                help=(
-                    "Coalitions of superpixels per image, besides the empty and the full one. Fewer than ten times "
-                    "the superpixels gives noisy maps."
-                ),
-                source="As for LIME; the shap package takes 2 · superpixels + 2048",
+            samples_parameter(
+                "Coalitions of superpixels per image, besides the empty and the full one.",
+                "As for LIME; the shap package takes 2 · superpixels + 2048",
             ),
             CANVAS,
             Parameter(

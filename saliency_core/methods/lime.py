@@ -18,6 +18,7 @@ from saliency_core.methods._superpixels import (
     SEGMENTS,
     coalition_scores,
     divided,
+    samples_parameter,
     without_effect,
 )
 from saliency_core.methods.base import Method
@@ -50,15 +51,9 @@ class Lime(Method):
         parameters=(
             SEGMENTS,
             COMPACTNESS,
-            Parameter(
-                name="samples",
-                kind="integer",
-                default=1000,
-                minimum=2,
-                maximum=100_000,
-                title="Samples",
-                help="Perturbed images per image. Fewer than ten times the superpixels gives noisy maps.",
-                source="The authors' code",
+            samples_parameter(
+                "Perturbed images per image.",
+                "The authors' code",
             ),
             CANVAS,
             Parameter(

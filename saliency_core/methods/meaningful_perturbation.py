@@ -12,7 +12,7 @@ from saliency_core.methods._mask_optimisation import (
     scaled,
     selected_probabilities,
 )
-from saliency_core.methods._random import image_generator
+from saliency_core.methods._random import image_generator, seed_parameter
 from saliency_core.methods.base import Method
 from saliency_core.methods.registry import register
 from saliency_core.scoring.scorer import Scorer
@@ -133,16 +133,7 @@ class MeaningfulPerturbation(Method):
                 help="The perturbed image is shifted by up to so many pixels at every step.",
                 source="Fong and Vedaldi 2017, section 4.3",
             ),
-            Parameter(
-                name="seed",
-                kind="integer",
-                default=0,
-                minimum=0,
-                maximum=2**31 - 1,
-                title="Seed",
-                help="Seed of the shifts.",
-                source="Our choice",
-            ),
+            seed_parameter("Seed of the shifts."),
         ),
         paper="Fong and Vedaldi, Interpretable Explanations of Black Boxes by Meaningful Perturbation, ICCV 2017",
         summary="Searches for the smallest smooth region whose blurring takes the class probability away.",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from saliency_core.descriptions import MethodDescription, Parameter
+from saliency_core.descriptions import MethodDescription
 from saliency_core.lazy import torch
 from saliency_core.methods._baseline import baseline_description, where_defined
-from saliency_core.methods._random import image_generator
+from saliency_core.methods._random import image_generator, seed_parameter
 from saliency_core.methods.base import Method
 from saliency_core.methods.registry import register
 
@@ -24,18 +24,7 @@ class RandomMap(Method):
     description: ClassVar[MethodDescription] = baseline_description(
         key="random_map",
         title="Random map",
-        parameters=(
-            Parameter(
-                name="seed",
-                kind="integer",
-                default=0,
-                minimum=0,
-                maximum=2**31 - 1,
-                title="Seed",
-                help="Another seed gives another map of the same image.",
-                source="Our choice",
-            ),
-        ),
+        parameters=(seed_parameter("Another seed gives another map of the same image."),),
         paper="Baseline of comparisons, for instance in Petsiuk et al., RISE, BMVC 2018",
         summary="Independent uniform noise: the floor of every comparison.",
     )

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from saliency_core.descriptions import Cost, MethodDescription, Parameter
 from saliency_core.lazy import torch
+from saliency_core.methods._random import seed_parameter
 from saliency_core.methods.base import Method
 from saliency_core.methods.registry import register
 from saliency_core.scoring.canvas import zero_canvas
@@ -65,16 +66,7 @@ class Rise(Method):
                 help="Probability that a cell of the grid is kept.",
                 source="The paper",
             ),
-            Parameter(
-                name="seed",
-                kind="integer",
-                default=0,
-                minimum=0,
-                maximum=2**31 - 1,
-                title="Seed",
-                help="The same seed gives the same masks, for all images and classes.",
-                source="Our choice",
-            ),
+            seed_parameter("The same seed gives the same masks, for all images and classes."),
         ),
         paper="Petsiuk et al., RISE: Randomized Input Sampling for Explanation of Black-box Models, BMVC 2018",
         summary="Mean of random masks, each weighted by the class probability of the image it leaves.",

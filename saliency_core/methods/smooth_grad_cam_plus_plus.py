@@ -8,7 +8,7 @@ from saliency_core.classifiers.recording import forward_recording
 from saliency_core.descriptions import Cost, MethodDescription, Parameter
 from saliency_core.lazy import torch
 from saliency_core.methods._cam import features_and_gradients, layer_parameter, quotient, weighted_sum
-from saliency_core.methods._random import image_generator
+from saliency_core.methods._random import image_generator, seed_parameter
 from saliency_core.methods.base import Method, upsampled
 from saliency_core.methods.registry import register
 
@@ -57,16 +57,7 @@ class SmoothGradCamPlusPlus(Method):
                 help="Standard deviation of the Gaussian noise, in units of the normalised image.",
                 source="torch-cam",
             ),
-            Parameter(
-                name="seed",
-                kind="integer",
-                default=0,
-                minimum=0,
-                maximum=2**31 - 1,
-                title="Seed",
-                help="Where the random numbers start; the same seed gives the same map.",
-                source="Our choice",
-            ),
+            seed_parameter(),
         ),
         paper=(
             "Omeiza et al., Smooth Grad-CAM++: An Enhanced Inference Level Visualization Technique for Deep "

@@ -7,7 +7,7 @@ from typing import ClassVar
 from saliency_core.descriptions import USUAL_CHANNELS, Cost, MethodDescription, Parameter
 from saliency_core.lazy import torch
 from saliency_core.methods._cam import layer_parameter, weighted_sum
-from saliency_core.methods._random import image_generator
+from saliency_core.methods._random import image_generator, seed_parameter
 from saliency_core.methods.base import Method, upsampled
 from saliency_core.methods.registry import register
 from saliency_core.methods.score_cam import channel_softmax, score_masks_of
@@ -63,16 +63,7 @@ class SsCam(Method):
                 help="Standard deviation of the noise that is added to masks in [0, 1].",
                 source="torch-cam",
             ),
-            Parameter(
-                name="seed",
-                kind="integer",
-                default=0,
-                minimum=0,
-                maximum=2**31 - 1,
-                title="Seed",
-                help="The same seed gives the same noise for the same image.",
-                source="Our choice",
-            ),
+            seed_parameter("The same seed gives the same noise for the same image."),
         ),
         paper="Wang et al., SS-CAM: Smoothed Score-CAM for Sharper Visual Feature Localization, 2020",
         summary=(

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
 from saliency_core.errors import ParameterError
-from saliency_core.lazy import kornia, torch
+from saliency_core.lazy import functional, kornia, torch
+from saliency_core.scoring.precision import numeric_precision
+
+if TYPE_CHECKING:
+    from saliency_core.classifiers.preprocessing import Preprocessing
 
 
 def blurred_canvas(images: torch.Tensor, kernel: int = 51, sigma: float = 50.0) -> torch.Tensor:
@@ -21,7 +31,34 @@ def blurred_canvas(images: torch.Tensor, kernel: int = 51, sigma: float = 50.0) 
             f"A blur with a kernel of {kernel} pixels needs images of at least {kernel // 2 + 1} pixels a "
             f"side; these have {shorter}. Choose a smaller kernel."
         )
-    return kornia.filters.gaussian_blur2d(images, (kernel, kernel), (sigma, sigma), border_type="reflect")
+    with numeric_precision("fp32", images.device):
+        return kornia.filters.gaussian_blur2d(images, (kernel, kernel), (sigma, sigma), border_type="reflect")
+
+
+def rise_canvas(images: torch.Tensor, kernel: int = 11, sigma: float = 5.0) -> torch.Tensor:
+    """Normalised images [B, 3, H, W] blurred as RISE does for insertion; see rise_kernel.
+
+    Zeros are padded in normalised space, so borders fade towards the mean colour.
+    """
+    weights = torch.from_numpy(rise_kernel(kernel, sigma)).to(images)
+    with numeric_precision("fp32", images.device):
+        return functional.conv2d(images, weights.expand(3, 1, kernel, kernel), padding=kernel // 2, groups=3)
+
+
+@cache
+def rise_kernel(kernel: int = 11, sigma: float = 5.0) -> npt.NDArray[np.float64]:
+    """RISE's blur [kernel, kernel], kernel odd, sum 1: a single one smoothed inside the small window itself.
+
+    SciPy mirrors the window at its borders, edge included, so what a Gaussian of ``sigma`` pixels would spread
+    beyond them comes back: 11 taps and sigma 5 give an almost flat square (.00774 to .00883) and no truncated
+    Gaussian. Source: github.com/eclique/RISE at d91ea00, evaluation.py, gkern.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    spike = np.zeros((kernel, kernel))
+    spike[kernel // 2, kernel // 2] = 1
+    smoothed: npt.NDArray[np.float64] = gaussian_filter(spike, sigma, mode="reflect", truncate=4.0)
+    return smoothed
 
 
 def zero_canvas(images: torch.Tensor) -> torch.Tensor:
@@ -32,3 +69,14 @@ def zero_canvas(images: torch.Tensor) -> torch.Tensor:
 def mean_canvas(images: torch.Tensor) -> torch.Tensor:
     """Each image [B, 3, H, W] replaced by its own mean colour everywhere."""
     return images.mean((2, 3), keepdim=True).expand_as(images)
+
+
+def black_canvas(images: torch.Tensor, preprocessing: Preprocessing) -> torch.Tensor:
+    """Black, that is 0 in [0, 1] space, as it is in the normalised space of images [B, 3, H, W]: −mean / std.
+
+    ``preprocessing`` is that of the classifier that takes the images.
+    """
+    black = torch.tensor(
+        [-mean / std for mean, std in zip(preprocessing.mean, preprocessing.std, strict=True)]
+    )
+    return black.to(images)[:, None, None].expand_as(images)

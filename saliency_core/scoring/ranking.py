@@ -31,3 +31,8 @@ def pixel_ranks(maps: torch.Tensor) -> torch.Tensor:
 def step_count(pixels: int, step_pixels: int) -> int:
     """Steps until all pixels have changed; the last one may be smaller."""
     return -(-pixels // step_pixels)
+
+
+def share_of_pixels(pixels: int, share: float) -> int:
+    """⌊pixels · share⌋, for shares written as decimals: 0.29 of 100 pixels are 29, though 0.29 · 100 is 28.99…"""
+    return int(pixels * share + 1e-6)

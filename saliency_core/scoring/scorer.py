@@ -141,6 +141,7 @@ class Scorer:
         compose: Callable[[torch.Tensor], torch.Tensor],
         targets: torch.Tensor | None = None,
         output: str = "probability",
+        reduce: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """Scores [number] of classes ``targets`` [number], or [number, C] of all classes, of the jobs 0 …
         number − 1.
@@ -148,6 +149,9 @@ class Scorer:
         ``compose`` makes the pictures [N, 3, H, W] of job numbers int64 [N], both on the classifier's device
         and in inference mode; N is the batch size. It is how masks are made when they are needed, so that
         only a batch of them exists at a time: never channels × image size.
+
+        ``reduce(scores, jobs)`` makes what is kept of N jobs, [N, …], out of their scores on the device, so that
+        the scores of a thousand classes need not be brought back to find the highest. At least one job then.
         """
         if output not in OUTPUTS:
             raise ParameterError(f"The output must be one of {', '.join(OUTPUTS)}; got {output!r}.")
@@ -171,6 +175,8 @@ class Scorer:
                     scores = classifier.probabilities(scores)
                 if targets is not None:
                     scores = scores.gather(1, targets[jobs][:, None])[:, 0]
+                if reduce is not None:
+                    scores = reduce(scores, jobs).float()
                 collected.append(scores[:count])
                 self._report(count, pending)
             return torch.cat(collected).cpu()

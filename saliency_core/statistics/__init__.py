@@ -1,1 +1,1 @@
-"""Figures with their uncertainty (NumPy only)."""
+"""Figures with their uncertainty, and comparisons of methods (NumPy and SciPy only; knows no columns)."""

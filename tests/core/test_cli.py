@@ -104,9 +104,10 @@ def test_benchmark(weights: Path, photographs: Path, tmp_path: Path) -> None:
     assert 0 < float(rows[0]["probability"]) < 1
     assert "not a JPEG" in rows[1]["reason"]
     words = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert f"Insertion AUC {100 * float(rows[0]['insertion_auc']):.2f}" in words
-    assert "Failed 1" in words
-    assert "protocol: insertion-deletion/thesis@1" in words
+    assert "insertion-deletion/thesis@1" in words
+    (line,) = [line for line in words if line.startswith("Grad-CAM ")]
+    assert f" {100 * float(rows[0]['insertion_auc']):.2f} " in f" {line} "
+    assert line.endswith(" 1 1 0")  # images, failed, constant maps
     assert "subset seed: 1" in words
     assert "1.png: 1.png is not a JPEG, PNG or WebP image." in words
 
@@ -181,13 +182,13 @@ def test_ctrl_c_keeps_what_is_finished(
 
     def measure_one_then_stop(
         classifier: object, dataset: Dataset, part: list[int], *_: object, **__: object
-    ) -> Columns:
+    ) -> list[Columns]:
         if part != [0]:
             raise KeyboardInterrupt
-        return Columns(np.array(part), [dataset.sample(0).identifier], {"overall": np.array([0.5])})
+        return [Columns(np.array(part), [dataset.sample(0).identifier], {"overall": np.array([0.5])})]
 
-    monkeypatch.setattr("saliency_core.cli.benchmark._IMAGES_PER_PART", 1)
-    monkeypatch.setattr("saliency_core.cli.benchmark.run_benchmark", measure_one_then_stop)
+    monkeypatch.setattr("saliency_core.experiments.session.IMAGES_PER_PART", 1)
+    monkeypatch.setattr("saliency_core.experiments.session.run_benchmark", measure_one_then_stop)
     out = tmp_path / "o.csv"
     arguments = ["--weights", str(weights), "--dataset", str(tmp_path / "many"), "--out", str(out)]
     assert cli.main(["benchmark", "--model", "squeezenet1_1", "--method", "grad_cam", *arguments]) == 130
@@ -227,6 +228,16 @@ def test_list_of_methods_for_a_model(capsys: pytest.CaptureFixture[str]) -> None
     assert any("not applicable" in line for line in text.splitlines() if line.startswith("grad_cam "))
     assert cli.main(["methods", "score_cam", "--model", "squeezenet1_1"]) == 0
     assert "Cost per image: 513 forwards" in capsys.readouterr().out
+
+
+def test_list_of_methods_says_what_only_the_network_itself_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    """By its facts this network has readable attention and a class token; its blocks are another kind."""
+    assert cli.main(["methods", "attention_rollout", "--model", "timm:vit_small_patch16_18x2_224"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Not applicable: Attention rollout cannot explain vit_small_patch16_18x2_224: the network has blocks of "
+        "another kind, ParallelThingsBlock (blocks.0)."
+    ) in text
 
 
 def test_one_method(capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,16 @@ def test_missing_empty_and_unknown(tmp_path: Path) -> None:
         open_dataset("image-folder", tmp_path / "file")
     with pytest.raises(DatasetError, match=r"no data set format 'imagefolder'.*Did you mean 'image-folder'"):
         open_dataset("imagefolder", tmp_path)
-    assert [item.key for item in FORMATS] == ["image-folder"]
+    assert {item.key for item in FORMATS} == {
+        "image-folder",
+        "masked-folder",
+        "ilsvrc",
+        "voc",
+        "coco",
+        "imagenet-segmentation",
+        "tiny-imagenet",
+        "shapes",
+    }
 
 
 def test_fingerprint_follows_names_sizes_and_labels(tmp_path: Path, write_image: Writer) -> None:

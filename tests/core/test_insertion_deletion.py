@@ -19,6 +19,7 @@ from saliency_core.scoring.scorer import Scorer
 from saliency_core.statistics.area import trapezoid_area
 from tests.core import literal
 from tests.core.conftest import TINY_PROTOCOL
+from tests.core.experiments.explained import explained_of
 
 
 def test_area_by_hand() -> None:
@@ -50,7 +51,7 @@ def test_unknown_names_are_refused_with_what_there_is() -> None:
 
 def test_the_estimate_counts_every_pass() -> None:
     thesis = protocol("insertion_deletion", "thesis@1")
-    forwards = benchmark_forwards(method_description("grad_cam"), {}, "insertion_deletion", thesis)
+    forwards = benchmark_forwards(method_description("grad_cam"), {}, [thesis])
     assert forwards == 228  # the class, one forward and one backward pass (counted twice), 224 copies
     assert expected_seconds(images=40, forwards=228, rate=38, workers=2) == 120
     with pytest.raises(ValueError, match="above zero"):
@@ -60,8 +61,9 @@ def test_the_estimate_counts_every_pass() -> None:
 def test_measure_equals_the_literal_loop(tiny_classifier: Classifier, tiny_images: torch.Tensor) -> None:
     maps = torch.rand(6, 32, 32, generator=torch.Generator().manual_seed(5)).mul(8).floor()  # full of ties
     targets = torch.tensor([0, 1, 2, 3, 4, 0])
+    scorer = Scorer(tiny_classifier, batch_size=5)
     measured = InsertionDeletion(TINY_PROTOCOL).measure(
-        tiny_classifier, tiny_images, targets, maps, Scorer(tiny_classifier, batch_size=5)
+        explained_of(tiny_classifier, tiny_images, maps, targets, scorer=scorer)
     )
     for number in range(6):
         image = tiny_images[number].numpy()
@@ -88,9 +90,7 @@ def test_deletion_to_zeros_ends_at_the_mean_colour(
 ) -> None:
     group_cam = create_experiment("insertion_deletion", "group-cam@1")
     images = torch.nn.functional.interpolate(tiny_images[:1], size=(224, 224))
-    measured = group_cam.measure(
-        tiny_classifier, images, torch.tensor([2]), images.sum(1), Scorer(tiny_classifier)
-    )
+    measured = group_cam.measure(explained_of(tiny_classifier, images, images.sum(1), [2]))
     zero = literal.probability(tiny_classifier.model, np.zeros((3, 224, 224)), 2)
     assert measured.curves["deletion"][0, -1] == pytest.approx(zero, abs=1e-5)
     blurred = literal.blur(images[0].numpy(), 51, 50.0)
@@ -110,7 +110,7 @@ def test_thesis_protocol_on_squeezenet_equals_the_literal_loop(shared_data: Path
     assert classifier.class_names[int(targets)] == "tench"
     explanation = create_method("grad_cam", classifier, layer="features.12").explain(images, targets)
     measured = create_experiment("insertion_deletion", "thesis@1").measure(
-        classifier, images, targets, explanation.maps, Scorer(classifier)
+        explained_of(classifier, images, explanation.maps, targets)
     )
     image = images[0].numpy()
     insertion, deletion = literal.insertion_and_deletion(

@@ -13,6 +13,7 @@ LIGHT_MODULES = (
     "saliency_core.datasets.base",
     "saliency_core.datasets.image_folder",
     "saliency_core.datasets.sample_photographs",
+    "saliency_core.datasets.shapes",
     "saliency_core.datasets.subset",
     "saliency_core.descriptions",
     "saliency_core.estimate",
@@ -24,7 +25,12 @@ LIGHT_MODULES = (
     "saliency_core.provenance",
     "saliency_core.rendering.overlay",
     "saliency_core.report",
+    "saliency_core.experiments.session",
+    "saliency_core.output.folder",
     "saliency_core.statistics.bootstrap",
+    "saliency_core.statistics.comparability",
+    "saliency_core.statistics.paired",
+    "saliency_core.statistics.ranking",
     "saliency_core.cli.main",
 )
 

@@ -68,7 +68,8 @@ def test_default_layers_exist_and_the_rule_finds_them(key: str, size: int, chann
 
 def test_catalogue_keys() -> None:
     keys = [builtin.key for builtin in BUILTIN_CLASSIFIERS]
-    assert keys == ["efficientnet_lite0", "vgg16", "vgg19", "resnet18", "vit_base_patch16_224"]
+    published = ["efficientnet_lite0", "vgg16", "vgg19", "resnet18", "vit_base_patch16_224"]
+    assert keys == [*published, "shapes_cnn", "shapes_vit"]
     with pytest.raises(ArchitectureError, match=r"Did you mean 'vgg16'"):
         builtin_classifier("vgg_16")
 

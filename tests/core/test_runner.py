@@ -12,10 +12,11 @@ from saliency_core.classifiers.classifier import Classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.datasets.base import Dataset, open_dataset
 from saliency_core.errors import Interrupted, ParameterError
+from saliency_core.experiments.checks import check_protocol
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.insertion_deletion import InsertionDeletion
 from saliency_core.experiments.prefetch import read_ahead
-from saliency_core.experiments.runner import check_protocol, run_benchmark
+from saliency_core.experiments.runner import run_benchmark
 from saliency_core.scoring.scorer import Scorer
 from tests.core.conftest import TINY_PROTOCOL
 
@@ -43,17 +44,18 @@ def run(tiny_classifier: Classifier, dataset: Dataset) -> Run:
             dataset,
             indices,
             create_method("grad_cam", tiny_classifier),
-            InsertionDeletion(TINY_PROTOCOL),
+            [InsertionDeletion(TINY_PROTOCOL)],
             scorer,
             images_per_chunk=chunk,
             **callbacks,
-        )
+        )[0]
 
     return run
 
 
 def without_time(columns: Columns) -> tuple[bytes, bytes]:
-    columns.scalars.pop("seconds", None)
+    for name in ("seconds", "map_seconds", "map_megabytes"):
+        columns.scalars.pop(name, None)
     return columns.pack()
 
 
@@ -68,12 +70,15 @@ def test_every_image_has_figures_or_a_reason(run: Run) -> None:
     assert list(columns.scalars) == [
         "target",
         "target_name",
+        "predicted",
         "label",
         "probability",
         "insertion_auc",
         "deletion_auc",
         "overall",
         "degenerate",
+        "map_seconds",
+        "map_megabytes",
         "seconds",
     ]
     assert columns.curves["insertion"].shape == (7, 12)
@@ -165,6 +170,6 @@ def test_a_map_that_scores_many_copies_can_be_interrupted(
             dataset,
             [0],
             create_method("occlusion", tiny_classifier),
-            NeverReached(TINY_PROTOCOL),
+            [NeverReached(TINY_PROTOCOL)],
             Scorer(tiny_classifier, batch_size=6, on_batch=stop),
         )

@@ -143,6 +143,25 @@ def test_pictures_are_composed_a_full_batch_at_a_time(red: Classifier) -> None:
     assert done == [4, 2]
 
 
+def test_scores_may_be_reduced_on_the_device(red: Classifier) -> None:
+    """Only what is kept of a job comes back: which class is the highest, and its margin."""
+    asked: list[list[int]] = []
+
+    def reduce(scores: torch.Tensor, jobs: torch.Tensor) -> torch.Tensor:
+        asked.append(jobs.tolist())
+        assert scores.shape == (4, 2)
+        best = scores.sort(1, descending=True).values
+        return torch.stack([scores.argmax(1), best[:, 0] - best[:, 1]], dim=1)
+
+    def compose(jobs: torch.Tensor) -> torch.Tensor:
+        return (jobs - 2).view(-1, 1, 1, 1).expand(-1, 3, 8, 8).float()
+
+    kept = Scorer(red, batch_size=4).score_composed(5, compose, output="logit", reduce=reduce)
+    assert kept.tolist() == [[1, 2], [1, 1], [0, 0], [0, 1], [0, 2]]
+    assert kept.dtype == torch.float32
+    assert asked == [[0, 1, 2, 3], [4, 4, 4, 4]]
+
+
 def test_nothing_to_score_gives_nothing(red: Classifier) -> None:
     scorer = Scorer(red)
     assert scorer.score_composed(0, lambda jobs: jobs, torch.empty(0, dtype=torch.int64)).shape == (0,)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from saliency_core.cli.main import main
-from saliency_core.enhancement.cli_options import add_enhancement_options, enhancement_from
+from saliency_core.enhancement.cli_options import add_enhancement_options, enhancements_from
 from saliency_core.enhancement.description import SLIDING_WINDOW
 from saliency_core.errors import ParameterError
 
@@ -20,9 +20,14 @@ def parsed(*words: str) -> argparse.Namespace:
 
 
 def test_options() -> None:
-    assert enhancement_from(parsed()) is None
-    assert enhancement_from(parsed("--enhance")) == SLIDING_WINDOW.validate({})
-    chosen = enhancement_from(
+    usual = SLIDING_WINDOW.validate({})
+    assert enhancements_from(parsed()) == [None]
+    assert enhancements_from(parsed("--enhance")) == [usual]
+    assert enhancements_from(parsed("--enhance", "off", "--enhance", "on")) == [None, usual]
+    literal, once = enhancements_from(parsed("--enhance", "--enhance", "base_term=once,stride=48"))
+    assert literal == usual
+    assert once == SLIDING_WINDOW.validate({"base_term": "once", "stride": 48})
+    (chosen,) = enhancements_from(
         parsed("--enhance", "--enhance-set", "stride=48", "--enhance-set", "base_term=once")
     )
     assert chosen is not None
@@ -33,13 +38,15 @@ def test_options() -> None:
     ("words", "message"),
     [
         (("--enhance-set", "stride=48"), "no effect without --enhance"),
-        (("--enhance", "--enhance-set", "stride"), "KEY=VALUE"),
+        (("--enhance", "off", "--enhance-set", "stride=48"), "no effect without --enhance"),
+        (("--enhance", "--enhance-set", "stride"), "--enhance-set takes KEY=VALUE"),
+        (("--enhance", "yes"), "--enhance takes KEY=VALUE; got 'yes'"),
         (("--enhance", "--enhance-set", "strides=3"), "Did you mean 'stride'"),
     ],
 )
 def test_wrong_options_are_refused(words: tuple[str, ...], message: str) -> None:
     with pytest.raises(ParameterError, match=message):
-        enhancement_from(parsed(*words))
+        enhancements_from(parsed(*words))
 
 
 def test_the_command_explain_enhances(

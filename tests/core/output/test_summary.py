@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from saliency_core.experiments.base import create_experiment
+from saliency_core.experiments.columns import Columns
+from saliency_core.experiments.summary import confidence_bins, mean_curves, summarise, summarise_result
+from tests.core.output.factory import columns, result
+
+
+def test_figures_by_hand() -> None:
+    summary = summarise_result(result())
+    counts = {key: summary[key] for key in ("images", "units", "failed", "degenerate")}
+    assert counts == {"images": 4, "units": 4, "failed": 1, "degenerate": 1}
+    # A column that earlier versions did not have is no reason to fail.
+    assert summary["figures"].pop("map_megabytes") == {"value": None, "low": None, "high": None, "n": 0}
+    values = {key: round(found["value"], 12) for key, found in summary["figures"].items()}
+    assert values == {
+        "insertion_auc": 0.6,
+        "deletion_auc": 0.2,
+        "overall": 0.4,
+        "accuracy": round(2 / 3, 12),
+        "map_seconds": 0.25,
+    }
+    assert summary["figures"]["accuracy"]["n"] == 3
+    assert summary["figures"]["map_seconds"] == {"value": 0.25, "low": 0.25, "high": 0.25, "n": 4}
+    assert summary["interval"] == {
+        "method": "percentile",
+        "confidence": 0.95,
+        "resamples": 2000,
+        "seed": 0,
+    }
+
+
+def test_agrees_with_the_summary_of_insertion_and_deletion() -> None:
+    generator = np.random.default_rng(4)
+    measured = columns(generator.random(40), generator.random(40))
+    new, old = summarise_result(result(measured=measured)), summarise(measured)
+    for key in ("insertion_auc", "deletion_auc", "overall"):
+        for end, name in (("value", "mean"), ("low", "low"), ("high", "high")):
+            assert new["figures"][key][end] == pytest.approx(old[key][name], abs=1e-12)
+    curves = mean_curves(measured)
+    for key in ("insertion", "deletion"):
+        assert {end: new["curves"][key][end] for end in ("mean", "low", "high")} == curves[key]
+        assert new["curves"][key]["positions"] == curves["fraction"] == [0.0, 0.5, 1.0]
+    for row, expected in zip(new["bins"], confidence_bins(measured), strict=True):
+        assert (row["low"], row["high"], row["count"]) == tuple(expected[k] for k in ("low", "high", "count"))
+        if row["count"]:
+            assert row["figures"]["overall"]["low"] == pytest.approx(expected["overall"]["low"], abs=1e-12)
+        else:
+            assert row["figures"]["overall"] == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def test_the_rows_of_an_image_are_resampled_together() -> None:
+    single = columns((0.2, 0.8), (0.1, 0.1))
+    doubled = Columns(
+        indices=np.repeat(single.indices, 2),
+        images=[name for name in single.images for _ in range(2)],
+        scalars={key: np.repeat(values, 2) for key, values in single.scalars.items()},
+        curves={key: np.repeat(values, 2, axis=0) for key, values in single.curves.items()},
+    )
+    experiment = create_experiment("insertion_deletion", "thesis@1")
+    once, twice = (summarise_result(each, experiment) for each in (single, doubled))
+    assert (twice["images"], twice["units"]) == (2, 4)
+    for key in ("insertion_auc", "overall"):
+        assert twice["figures"][key] == pytest.approx(once["figures"][key])
+    for end in ("mean", "low", "high"):
+        assert twice["curves"]["insertion"][end] == pytest.approx(once["curves"]["insertion"][end])
+
+
+def test_bca_intervals_and_other_confidences() -> None:
+    measured = columns(np.linspace(0, 1, 30) ** 3, np.zeros(30))
+    wide = summarise_result(result(measured=measured), method="bca")
+    narrow = summarise_result(result(measured=measured), method="bca", confidence=0.5)
+    plain = summarise_result(result(measured=measured))
+    of = [each["figures"]["insertion_auc"] for each in (wide, narrow, plain)]
+    assert of[0]["low"] < of[1]["low"] < of[1]["value"] < of[1]["high"] < of[0]["high"]
+    assert of[0]["high"] > of[2]["high"]  # skewed to the right: BCa reaches further up
+    assert wide["curves"]["insertion"]["high"][1] > plain["curves"]["insertion"]["high"][1]
+
+
+def test_classes_and_one_image() -> None:
+    classes = summarise_result(result())["classes"]
+    assert [(each["name"], each["images"], each["units"]) for each in classes] == [
+        ("cat", 2, 2),
+        ("dog", 2, 2),
+    ]
+    assert classes[0]["figures"]["insertion_auc"] == pytest.approx(0.6)
+    assert classes[1]["figures"]["deletion_auc"] == pytest.approx(0.2)
+    alone = summarise_result(result(measured=columns((0.5,), (0.25,))))
+    assert alone["figures"]["overall"] == {"value": 0.25, "low": None, "high": None, "n": 1}
+    assert alone["curves"]["insertion"]["low"] is None
+
+
+def test_nothing_measured() -> None:
+    empty = summarise_result(result(measured=Columns(failures=columns().failures)))
+    assert (empty["images"], empty["failed"], empty["curves"], empty["classes"]) == (0, 1, {}, [])
+    assert empty["figures"]["overall"] == {"value": None, "low": None, "high": None, "n": 0}
+    with pytest.raises(ValueError, match="of which experiment"):
+        summarise_result(columns())
