@@ -112,7 +112,7 @@ class Parameter:
             number = float(value)
             if not math.isfinite(number) or (whole and number != int(number)):
                 raise ValueError
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ParameterError(f"{self.name} must be {wanted}; got {value!r}.") from None
         if self.minimum is not None and number < self.minimum:
             raise ParameterError(f"{self.name} must be at least {self.minimum:g}; got {number:g}.")

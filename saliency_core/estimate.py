@@ -26,14 +26,19 @@ def benchmark_forwards(
     """
     explaining = method.work(parameters, channels).forward_equivalents
     pictures = {(protocol.pipeline, protocol.size) for protocol in protocols}
-    maps = {(protocol.pipeline, protocol.size, protocol.target_rule) for protocol in protocols}
     scoring = sum(
         experiment_class(protocol.experiment).forwards_per_image(protocol) for protocol in protocols
     )
+    return len(pictures) + maps_per_image(protocols, layers) * explaining + scoring
+
+
+def maps_per_image(protocols: Sequence[Protocol], layers: int = USUAL_LAYERS) -> int:
+    """Maps of an image that the protocols ask for, counted as benchmark_forwards does."""
+    shared = {(protocol.pipeline, protocol.size, protocol.target_rule) for protocol in protocols}
     further = sum(
         experiment_class(protocol.experiment).further_maps(protocol, layers) for protocol in protocols
     )
-    return len(pictures) + (len(maps) + further) * explaining + scoring
+    return len(shared) + further
 
 
 def layer_channels(

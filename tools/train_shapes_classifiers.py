@@ -24,11 +24,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from saliency_core import load_classifier
-from saliency_core.classifiers.shapes_networks import CONVOLUTIONS, SIZE, shapes_cnn, shapes_vit
+from saliency_core.classifiers.shapes_networks import CONVOLUTIONS, SIZE, STEM, shapes_cnn, shapes_vit
 from saliency_core.datasets.shapes_drawing import draw
 from saliency_core.datasets.shapes_forms import KINDS
 
@@ -36,7 +36,7 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "saliency_core" / "classifiers" 
 TRAINING_SEED, HELD_OUT_SEED = 20_000_001, 20_000_002
 TRAINING_IMAGES, HELD_OUT_IMAGES = 12_000, 2_000
 MODELS = ("shapes_cnn", "shapes_vit")
-BATCH = {"shapes_cnn": 40, "shapes_vit": 16}
+BATCH = {"shapes_cnn": 40, "shapes_vit": 40}
 PATCH, PATCHES, WINDOW = 16, 14, 10  # pixels of a patch; patches across an image; patches across a window
 NO_OBJECT = len(KINDS)  # the class of a patch without an object
 LEAST_COVER = 0.25  # of a patch, for it to be an object's
@@ -56,7 +56,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.evaluate:
         for name in MODELS:
-            evaluate(name, options.out / f"{name}.safetensors")
+            if (options.out / f"{name}.safetensors").exists():
+                evaluate(name, options.out / f"{name}.safetensors")
     if options.model:
         torch.set_num_threads(1)
         torch.manual_seed(0)
@@ -64,7 +65,7 @@ def main() -> None:
         if options.model == "shapes_cnn":
             weights = train_cnn(images, options.epochs or 8, options.bf16)
         else:
-            weights = train_vit(images, options.epochs or 8)
+            weights = train_vit(images, options.epochs or 8, options.out / "shapes_cnn.safetensors")
         options.out.mkdir(parents=True, exist_ok=True)
         file = options.out / f"{options.model}.safetensors"
         save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, file)
@@ -210,50 +211,65 @@ def _folded(network: nn.Module) -> dict[str, torch.Tensor]:
     return plain.state_dict()
 
 
-def train_vit(images: TrainingImages, epochs: int) -> dict[str, torch.Tensor]:
+def train_vit(images: TrainingImages, epochs: int, stem: Path) -> dict[str, torch.Tensor]:
     """Cross-entropy on the class of the image, read from the class token, and on the class of each patch, read from its
-    token by a linear layer that is thrown away (token labelling: Jiang et al. 2021); windows as for the other.
+    token by a linear layer that is thrown away (token labelling: Jiang et al. 2021).
 
-    A transformer learns little from as few images as these unless it begins well: positions as sines and cosines,
-    so that neighbours are alike, and patches as their whitened principal components, so that edges weigh as much
-    as colours and the grain of single pixels is left out.
+    The stem's convolutions are those of the trained shapes_cnn (file ``stem``) and stay as they are, so that what they
+    make of the training images is computed once. Positions begin as sines and cosines, so that neighbours are
+    alike, and linear layers keep the variance of what goes through them: timm's deviation of 0.02 is meant for 768
+    channels and all but shuts the branches of 64.
     """
     network = shapes_vit()
-    width = network.embed_dim
-    network.pos_embed.data[:, 1:] = _positions(width)
-    network.patch_embed.proj.weight.data, network.patch_embed.proj.bias.data = _whitening(images, width)
-    patch_head = nn.Linear(width, NO_OBJECT + 1)
+    network.patch_embed.load_state_dict(
+        {name: tensor for name, tensor in load_file(stem).items() if name.partition(".")[0] in STEM},
+        strict=False,
+    )
+    network.pos_embed.data[:, 1:] = _positions(network.embed_dim)
+    _keep_variance(network)
+    patch_head = nn.Linear(network.embed_dim, NO_OBJECT + 1)
+    maps = _stem_maps(network, images)
+    trained = [
+        *patch_head.parameters(),
+        *(value for name, value in network.named_parameters() if not name.startswith("patch_embed.conv")),
+    ]
+    optimiser, schedule = _optimiser(trained, images, epochs, peak=2e-3)
     weight = torch.ones(NO_OBJECT + 1)
     weight[NO_OBJECT] = 0.25  # most patches
-    optimiser, schedule = _optimiser([*network.parameters(), *patch_head.parameters()], images, epochs, peak=2e-3)
     for epoch in range(epochs):
         report = Report(epoch)
-        for batch in images.batches(epoch, windows=epoch < 0.75 * epochs):
-            tokens = network.patch_embed.proj(batch.pixels).flatten(2).transpose(1, 2)
-            tokens = tokens + network.pos_embed[0, 1:][batch.places]
-            first = (network.cls_token + network.pos_embed[:, :1]).expand(len(tokens), -1, -1)
-            tokens = network.norm(network.blocks(torch.cat([first, tokens], dim=1)))
+        order = np.random.default_rng((TRAINING_SEED, epoch)).permutation(len(images.labels))
+        for first in range(0, len(order) - images.batch + 1, images.batch):
+            chosen = order[first : first + images.batch]
+            labels = torch.from_numpy(images.labels[chosen].astype(np.int64))
+            patches = torch.from_numpy(images.patches[chosen].reshape(len(chosen), -1).astype(np.int64))
+            tokens = network.patch_embed.proj(maps[chosen].float()).flatten(2).transpose(1, 2)
+            tokens = network.norm(network.blocks(network._pos_embed(tokens)))
             scores = network.head(tokens[:, 0])
-            whole = nn.functional.cross_entropy(scores, batch.labels, label_smoothing=0.05)
+            whole = nn.functional.cross_entropy(scores, labels, label_smoothing=0.05)
             patch_scores = patch_head(tokens[:, 1:])
-            kinds = nn.functional.cross_entropy(patch_scores.flatten(0, 1), batch.patches.flatten(), weight)
+            kinds = nn.functional.cross_entropy(patch_scores.flatten(0, 1), patches.flatten(), weight)
             _step(whole + kinds, optimiser, schedule)
-            report.add(scores, batch.labels, whole, kinds)
+            report.add(scores, labels, whole, kinds)
         report.print()
     return network.state_dict()
 
 
-def _whitening(images: TrainingImages, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weights [width, 3, 16, 16] and biases that turn patches into their first principal components, each of variance
-    one (but for the smallest).
-    """
-    pixels = torch.from_numpy(images.pixels[:150]).permute(0, 3, 1, 2).float() / 127.5 - 1
-    patches = nn.functional.unfold(pixels, PATCH, stride=PATCH).transpose(1, 2).flatten(0, 1).double()
-    middle = patches.mean(0)
-    spread, directions = torch.linalg.eigh((patches - middle).T @ (patches - middle) / len(patches))
-    spread, directions = spread[-width:], directions[:, -width:]
-    weights = (directions / (spread + 0.02 * spread.mean()).sqrt()).T
-    return weights.float().view(width, 3, PATCH, PATCH), -(weights @ middle).float()
+def _stem_maps(network: nn.Module, images: TrainingImages) -> torch.Tensor:
+    """What the stem's convolutions make of all images, float16 [N, 64, 14, 14]."""
+    convolutions = nn.Sequential(*(getattr(network.patch_embed, name) for name in STEM))
+    maps = torch.empty(len(images.labels), 64, PATCHES, PATCHES, dtype=torch.float16)
+    with torch.inference_mode():
+        for first in range(0, len(maps), 40):
+            pixels = torch.from_numpy(images.pixels[first : first + 40]).permute(0, 3, 1, 2).float() / 127.5 - 1
+            maps[first : first + 40] = convolutions(pixels).half()
+    return maps
+
+
+def _keep_variance(network: nn.Module) -> None:
+    for block in network.blocks:
+        for linear in (block.attn.qkv, block.attn.proj, block.mlp.fc1, block.mlp.fc2):
+            linear.weight.data.normal_(0, linear.in_features**-0.5)
 
 
 def _positions(width: int) -> torch.Tensor:
@@ -309,7 +325,7 @@ class Report:
 
 def evaluate(name: str, weights: Path) -> None:
     """Print the accuracy on held-out images: all, with one object, with several; and the usual mistakes."""
-    classifier = load_classifier(name, weights=weights)
+    classifier = load_classifier(f"saliscope:{name}", weights=weights)
     right: dict[bool, list[bool]] = {True: [], False: []}
     mistakes: dict[tuple[str, str], int] = {}
     for first in range(0, HELD_OUT_IMAGES, 50):

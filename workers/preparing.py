@@ -1,35 +1,47 @@
-"""What a fresh installation needs before it is of use: built-in classifiers, the sample photographs as a data set."""
+"""What a fresh installation needs before it is of use: built-in classifiers, and two data sets: sample photographs, and
+Shapes, on which every experiment runs.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 from django.conf import settings
 
 from saliency_core.datasets.sample_photographs import write_sample_photographs
+from saliency_core.datasets.shapes import write_shapes
 from webapp.library import services
 from webapp.library.models import Classifier, Dataset
 
 SAMPLE_DATASET = "Sample photographs"
-READY_FROM_THE_START = "efficientnet_lite0"
+SHAPES_DATASET = "Shapes"
+NUMBER_OF_SHAPES = 1000
+READY_FROM_THE_START = ("efficientnet_lite0", "shapes_cnn", "shapes_vit")
 
 
 def main() -> int:
     """Makes what is missing; quick when nothing is."""
     services.register_builtin_classifiers()
-    prepare_sample_dataset()
+    prepare_dataset(SAMPLE_DATASET, "image-folder", "sample-photographs", write_sample_photographs)
+    prepare_dataset(
+        SHAPES_DATASET, "shapes", "shapes", lambda folder: write_shapes(folder, images=NUMBER_OF_SHAPES, size=224, seed=0)
+    )
     describe_builtin_classifiers()
-    prepare_first_classifier()
+    prepare_first_classifiers()
     return 0
 
 
-def prepare_sample_dataset() -> None:
-    folder = settings.DATASETS_DIR / "sample-photographs"
-    if Dataset.objects.filter(name=SAMPLE_DATASET, path=str(folder)).exists() and folder.is_dir():
+def prepare_dataset(name: str, format: str, folder_name: str, write: Callable[[Path], object]) -> None:
+    """Writes and registers a data set that comes with Saliscope, unless it is there."""
+    folder = settings.DATASETS_DIR / folder_name
+    if Dataset.objects.filter(name=name, path=str(folder)).exists() and folder.is_dir():
         return
-    print("Preparing the sample photographs …", flush=True)
-    write_sample_photographs(folder)
+    print(f"Preparing the data set {name} …", flush=True)
+    write(folder)
     # The state directory may have moved since the last start.
-    Dataset.objects.filter(name=SAMPLE_DATASET).update(path=str(folder))
-    services.register_dataset(name=SAMPLE_DATASET, format="image-folder", path=folder)
+    Dataset.objects.filter(name=name).update(path=str(folder))
+    services.register_dataset(name=name, format=format, path=folder)
 
 
 def describe_builtin_classifiers() -> None:
@@ -44,12 +56,10 @@ def describe_builtin_classifiers() -> None:
         services.describe_architecture(row, describe_architecture(row.library, row.architecture))
 
 
-def prepare_first_classifier() -> None:
-    """The one whose weights come with the installation is made ready at once."""
-    row = Classifier.objects.get(key=READY_FROM_THE_START)
-    if row.state != Classifier.State.NOT_FETCHED:
-        return
-    print(f"Preparing {row.name} …", flush=True)
-    from workers.classifier_preparation import prepare
+def prepare_first_classifiers() -> None:
+    """Those whose weights come with the installation are made ready at once."""
+    for row in Classifier.objects.filter(key__in=READY_FROM_THE_START, state=Classifier.State.NOT_FETCHED):
+        print(f"Preparing {row.name} …", flush=True)
+        from workers.classifier_preparation import prepare
 
-    prepare(row)
+        prepare(row)

@@ -90,7 +90,7 @@ BUILTIN_CLASSIFIERS: tuple[BuiltinClassifier, ...] = (
         default_layer="blocks.11.attn",
     ),
     _shapes("shapes_cnn", "Shapes CNN", "cnn", "relu4_2"),
-    _shapes("shapes_vit", "Shapes ViT", "vit", "blocks.3.attn"),
+    _shapes("shapes_vit", "Shapes ViT", "vit", "blocks.2.attn"),
 )
 
 

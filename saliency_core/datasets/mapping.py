@@ -110,7 +110,21 @@ def read_class_mapping(path: str | Path) -> dict[str, tuple[str, ...]]:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"The mapping file {file} cannot be read as text in UTF-8: {error}.") from error
-    pairs = _json_pairs(file, text) if file.suffix.lower() == ".json" else _csv_pairs(file, text)
+    return _mapping(
+        file, _json_pairs(file, text) if file.suffix.lower() == ".json" else _csv_pairs(file, text)
+    )
+
+
+def parse_class_mapping(text: str, name: str = "mapping") -> dict[str, tuple[str, ...]]:
+    """As read_class_mapping, for text at hand: JSON where it begins with "{", otherwise CSV. ``name`` is for
+    messages. Raises DatasetError.
+    """
+    text = text.removeprefix("\ufeff").strip()
+    file = Path(name)
+    return _mapping(file, _json_pairs(file, text) if text.startswith("{") else _csv_pairs(file, text))
+
+
+def _mapping(file: Path, pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     mapping: dict[str, list[str]] = {}
     for label, name in pairs:
         names = mapping.setdefault(label, [])

@@ -74,6 +74,11 @@ class Columns:
             curves=_read_archive(curves) if curves is not None else {},
         )
 
+    @staticmethod
+    def unpack_curves(curves: bytes) -> dict[str, npt.NDArray[np.float32]]:
+        """The curves alone, from the second of pack's archives."""
+        return _read_archive(curves)
+
     @classmethod
     def merge(cls, parts: Sequence[Columns]) -> Columns:
         """All parts as one, ordered by ``indices``. Raises ValueError if an image is in several parts, or

@@ -62,7 +62,7 @@ class Road(Experiment):
         protocols=(
             RoadProtocol(
                 name="road@1",
-                summary="10, 20, 30, 40, 50, 70 and 90 % removed, noisy linear imputation, squashed to 224 × 224.",
+                summary="Removes 10, 20, 30, 40, 50, 70 and 90 %; noisy linear imputation, squashed to 224 × 224.",
                 source=(
                     "Rong et al., A Consistent and Efficient Evaluation Strategy for Attribution Methods, ICML 2022; "
                     "github.com/tleemann/road_evaluation"

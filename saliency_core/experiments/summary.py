@@ -1,4 +1,4 @@
-"""Summary figures as pure functions of the per-image columns."""
+"""What tables and plots show of a result, as pure functions of the per-image columns."""
 
 from __future__ import annotations
 
@@ -13,60 +13,12 @@ from saliency_core.experiments.figures import COMMON_FIGURES, Figure, Table
 from saliency_core.experiments.insertion_deletion import CONFIDENCE_EDGES
 from saliency_core.experiments.per_class import per_class
 from saliency_core.experiments.result import Result
-from saliency_core.statistics.bootstrap import Interval, mean_interval, mean_intervals
-from saliency_core.statistics.intervals import Interval as FigureInterval
-from saliency_core.statistics.intervals import IntervalMethod, figure_intervals
-from saliency_core.statistics.tables import mean_of_sums, mean_table
+from saliency_core.statistics.bootstrap import mean_intervals
+from saliency_core.statistics.intervals import Interval, IntervalMethod, figure_intervals, number
+from saliency_core.statistics.tables import contributing, image_sums, mean_of_sums, mean_table
 
 if TYPE_CHECKING:
     from saliency_core.experiments.base import Experiment
-
-FIGURES: tuple[str, ...] = ("insertion_auc", "deletion_auc", "overall")
-
-
-def summarise(columns: Columns, resamples: int = 2000) -> dict[str, Any]:
-    """Means with 95 % intervals, as fractions of 1, and the counts that belong to them.
-
-    {"images", "failed", "degenerate": counts; "insertion_auc", "deletion_auc", "overall": {mean, low, high,
-    n}; "accuracy": the same over images with a known label, or None without labels}.
-    """
-    scalars = columns.scalars
-    summary: dict[str, Any] = {
-        "images": len(columns),
-        "failed": len(columns.failures),
-        "degenerate": int(np.sum(scalars.get("degenerate", ()))),
-    }
-    for figure in FIGURES:
-        summary[figure] = mean_interval(scalars.get(figure, ()), resamples=resamples).to_dict()
-    labels = np.asarray(scalars.get("label", ()), dtype=np.int64)
-    known = labels >= 0
-    correct = np.asarray(scalars.get("target", ()), dtype=np.int64)[known] == labels[known]
-    summary["accuracy"] = mean_interval(correct, resamples=resamples).to_dict() if len(correct) else None
-    return summary
-
-
-def mean_curves(columns: Columns, resamples: int = 2000) -> dict[str, Any]:
-    """Mean curves with 95 % bands: {"insertion": {mean, low, high}, "deletion": …, "fraction": share of
-    pixels changed}.
-
-    With one image the band is None; without images everything is empty.
-    """
-    result: dict[str, Any] = {}
-    fraction: list[float] = []
-    for name in ("insertion", "deletion"):
-        curves = columns.curves.get(name)
-        if curves is None or not len(curves):
-            result[name] = {"mean": [], "low": [], "high": []}
-            continue
-        mean, low, high = mean_intervals(curves, resamples=resamples)
-        banded = len(curves) > 1
-        result[name] = {
-            "mean": mean.tolist(),
-            "low": low.tolist() if banded else None,
-            "high": high.tolist() if banded else None,
-        }
-        fraction = np.linspace(0, 1, curves.shape[1]).tolist()
-    return {**result, "fraction": fraction}
 
 
 def bin_numbers(
@@ -77,28 +29,6 @@ def bin_numbers(
     # from 0.9.
     inner = np.asarray(edges[1:-1], dtype=np.float32)
     return np.searchsorted(inner, np.asarray(probabilities, dtype=np.float32), side="right").astype(np.int64)
-
-
-def confidence_bins(
-    columns: Columns, edges: tuple[float, ...] = CONFIDENCE_EDGES, resamples: int = 2000
-) -> list[dict[str, Any]]:
-    """Per bin of clean probability: {low, high, count, insertion_auc, deletion_auc, overall}, figures as in
-    summarise or None where the bin is empty.
-    """
-    numbers = bin_numbers(columns.scalars.get("probability", ()), edges)
-    rows = []
-    for number, (low, high) in enumerate(pairwise(edges)):
-        members = numbers == number
-        count = int(members.sum())
-        figures: dict[str, Any] = dict.fromkeys(FIGURES)
-        if count:
-            intervals: dict[str, Interval] = {
-                figure: mean_interval(columns.scalars[figure][members], resamples=resamples)
-                for figure in FIGURES
-            }
-            figures = {figure: interval.to_dict() for figure, interval in intervals.items()}
-        rows.append({"low": low, "high": high, "count": count, **figures})
-    return rows
 
 
 class _Drawing(TypedDict):
@@ -130,9 +60,10 @@ def summarise_result(
          "bins": [{"low", "high", "count", "figures": {key: as above}}],
          "classes": [{"name", "images", "units", "figures": {key: value}}]}
 
-    All figures are of the same resamples of whole images; values are fractions of 1 where a figure's unit is
-    "percent". ``bins``: by the clean probability of the class explained, empty where there is no such
-    column. ``classes``: by the class explained. A band is None with fewer than two images, as intervals are.
+    All figures are of the same resamples of whole images, without intervals if ``resamples`` is 0; values are
+    fractions of 1 where a figure's unit is "percent". ``bins``: by the clean probability of the class
+    explained, empty where there is no such column. ``classes``: by the class explained. A band is None with
+    fewer than two images, as intervals are.
     """
     if isinstance(result_or_columns, Result):
         columns, experiment = result_or_columns.columns, result_or_columns.experiment
@@ -150,7 +81,7 @@ def summarise_result(
         "degenerate": int(np.sum(columns.scalars.get("degenerate", ()))),
         "interval": dict(drawing),
         "figures": _figures(columns, figures, drawing),
-        "curves": _curves(columns, experiment, drawing),
+        "curves": summarise_curves(columns, experiment, **drawing),
         "bins": _bins(
             columns, own, getattr(experiment.protocol, "confidence_edges", CONFIDENCE_EDGES), drawing
         ),
@@ -163,10 +94,22 @@ def _figures(
 ) -> dict[str, dict[str, float | int | None]]:
     """The intervals of all figures of some rows, by key."""
     if not len(columns):
-        return {figure.key: FigureInterval(None, None, None, 0).to_dict() for figure in figures}
+        return {figure.key: Interval(None, None, None, 0).to_dict() for figure in figures}
     tables = [(_table(columns, figure), figure.combine) for figure in figures]
+    if not drawing["resamples"]:
+        return {
+            figure.key: _value(table, figure, columns.indices)
+            for figure, (table, _) in zip(figures, tables, strict=True)
+        }
     intervals = figure_intervals(tables, columns.indices, **drawing)
     return {figure.key: interval.to_dict() for figure, interval in zip(figures, intervals, strict=True)}
+
+
+def _value(table: Table, figure: Figure, images: npt.NDArray[np.int64]) -> dict[str, float | int | None]:
+    """A figure without its interval."""
+    _, sums = image_sums(table, images)
+    total = np.asarray(sums.sum(0), dtype=np.float64)
+    return Interval(number(figure.combine(total)), None, None, int(contributing(sums).sum())).to_dict()
 
 
 def _table(columns: Columns, figure: Figure) -> Table:
@@ -175,8 +118,19 @@ def _table(columns: Columns, figure: Figure) -> Table:
     return table if table.shape[0] == len(columns) else np.zeros((len(columns), table.shape[1]))
 
 
-def _curves(columns: Columns, experiment: Experiment, drawing: _Drawing) -> dict[str, Any]:
-    """The mean of every curve with its band; only curves that the columns have."""
+def summarise_curves(
+    columns: Columns,
+    experiment: Experiment,
+    *,
+    method: IntervalMethod = "percentile",
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """The mean of every curve with its band (None if ``resamples`` is 0), as in summarise_result; only curves
+    that the columns have.
+    """
+    drawing = _Drawing(method=method, confidence=confidence, resamples=resamples, seed=seed)
     result: dict[str, Any] = {}
     for curve in experiment.curves():
         values = columns.curves.get(curve.key)
@@ -198,6 +152,9 @@ def _curves(columns: Columns, experiment: Experiment, drawing: _Drawing) -> dict
 def _mean_and_band(
     curves: npt.NDArray[np.float32], images: npt.NDArray[np.int64], drawing: _Drawing
 ) -> tuple[list[float | None], list[float | None] | None, list[float | None] | None]:
+    if not drawing["resamples"]:
+        tables = [mean_table(point).sum(0) for point in curves.T]
+        return [number(mean_of_sums(sums)) for sums in tables], None, None
     plain = len(np.unique(images)) == len(images) and not np.isnan(curves).any()
     if plain and drawing["method"] == "percentile":
         # One matrix product for all points; the draws are those of figure_intervals.
@@ -222,10 +179,10 @@ def _bins(
         {
             "low": low,
             "high": high,
-            "count": int((numbers == number).sum()),
-            "figures": _figures(columns.rows(numbers == number), figures, drawing),
+            "count": int((numbers == place).sum()),
+            "figures": _figures(columns.rows(numbers == place), figures, drawing),
         }
-        for number, (low, high) in enumerate(pairwise(edges))
+        for place, (low, high) in enumerate(pairwise(edges))
     ]
 
 

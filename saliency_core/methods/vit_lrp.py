@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from saliency_core.descriptions import Cost, MethodDescription
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import timm, torch
+from saliency_core.methods._stem_relevance import through_stem
 from saliency_core.methods._transformer import PRECISION, TransformerMethod
 from saliency_core.methods.registry import register
 from saliency_core.transformers.descent import Descent
 from saliency_core.transformers.relevance import PLAIN, to_pixels
-
-if TYPE_CHECKING:
-    from saliency_core.classifiers.classifier import Classifier
 
 
 @register
@@ -22,7 +20,8 @@ class VitLrp(TransformerMethod):
 
     R starts as 1 at the class. Linear layers: α=1, β=0 with x⁺w⁺ and x⁻w⁻ normalised separately; residual
     connections and position embedding: by contribution; products of attention: gradient × input, halved; patch
-    embedding: z^B rule with the bounds of the image; everything else passes relevance on. map = Σ over colours of R,
+    embedding: z^B rule with the bounds of the image, after α=1, β=0 through the other layers of a convolutional stem;
+    everything else passes relevance on. map = Σ over colours of R,
     signed, at the input's resolution.
     Source: Binder et al., ICANN 2016 (LRP through such layers), as evaluated by Chefer et al., CVPR 2021, section 4
     ("LRP").
@@ -50,15 +49,6 @@ class VitLrp(TransformerMethod):
         cost=lambda parameters: Cost(forwards=18 if parameters["precision"] == "float64" else 9),
     )
 
-    def __init__(self, classifier: Classifier, **parameters: Any) -> None:
-        super().__init__(classifier, **parameters)
-        stem = classifier.model.patch_embed
-        if not isinstance(stem, timm.layers.PatchEmbed) or type(stem.proj) is not torch.nn.Conv2d:
-            raise ParameterError(
-                f"{self.description.title} cannot explain {classifier.title}: it reaches pixels through a single "
-                f"convolution, but patches are embedded by {type(stem).__name__}."
-            )
-
     def _explain_group(self, images: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         patch = self.classifier.model.patch_embed.patch_size
         if any(size % side for size, side in zip(images.shape[2:], patch, strict=True)):
@@ -70,6 +60,11 @@ class VitLrp(TransformerMethod):
         for _ in descent.steps(lowest=0):
             pass
         assert descent.relevance is not None
-        with torch.no_grad():
-            maps = to_pixels(self.classifier.model, images, descent.embedding, descent.relevance.tokens)
+        tokens = descent.relevance.tokens
+        stem = self.classifier.model.patch_embed
+        if isinstance(stem, timm.layers.PatchEmbed) and type(stem.proj) is torch.nn.Conv2d:
+            with torch.no_grad():
+                maps = to_pixels(self.classifier.model, images, descent.embedding, tokens)
+        else:
+            maps = through_stem(stem, images, descent.embedding, tokens, self.classifier.title)
         return {"maps": maps, "conservation_error": descent.relevance.conservation_error()}

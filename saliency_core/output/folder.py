@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from saliency_core.errors import ParameterError
 from saliency_core.output.axes import titles
 from saliency_core.output.comparison import Comparison, compare, comparison_text, pair_rows
+from saliency_core.output.figures import (
+    confidence_bins_figure,
+    critical_difference_figure,
+    distribution_figure,
+    interval_figure,
+    mean_curves_figure,
+    save,
+)
 from saliency_core.output.files import write_rows, write_text
 from saliency_core.output.json_document import write_json
 from saliency_core.output.latex import matrix_table
 from saliency_core.output.summarised import Summarised
-from saliency_core.output.tables import bin_rows, curve_rows, summary_rows, unit_rows
+from saliency_core.output.tables import bin_rows, class_rows, curve_rows, summary_rows, unit_rows
 from saliency_core.output.text import blocks, results_text
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as MatplotlibFigure
 
-def write_folder(results: Sequence[Summarised], folder: str | Path) -> str:
-    """Write report.txt, summary.csv, curves.csv, bins.csv, results.json, tables.tex, comparison.csv and, in
-    images/, a table with a row per image for every result. The text of the report, which ends with the
-    comparison of all pairs of methods under each protocol.
+
+def write_folder(
+    results: Sequence[Summarised],
+    folder: str | Path,
+    *,
+    figures: bool = True,
+    images_in_json: bool = True,
+) -> str:
+    """Write report.txt, summary.csv, curves.csv, bins.csv, classes.csv, results.json, tables.tex,
+    comparison.csv and, in images/, a table with a row per image for every result; with ``figures`` also plots
+    of each protocol as PNG and SVG in figures/. Without ``images_in_json`` the JSON has no per-image columns,
+    which for many images are large. The text of the report, which ends with the comparison of all pairs of
+    methods under each protocol.
     """
     folder = Path(folder)
     compared = comparisons(results)
@@ -28,13 +49,58 @@ def write_folder(results: Sequence[Summarised], folder: str | Path) -> str:
     write_rows(folder / "summary.csv", summary_rows(results))
     write_rows(folder / "curves.csv", curve_rows(results))
     write_rows(folder / "bins.csv", bin_rows(results))
-    write_json(folder / "results.json", results)
+    write_rows(folder / "classes.csv", class_rows(results))
+    write_json(folder / "results.json", results, with_images=images_in_json)
     write_text(folder / "tables.tex", "\n".join(matrix_table(block) for block in blocks(results)))
     if compared:
         write_rows(folder / "comparison.csv", _pair_rows(compared))
     for name, each in zip(file_names(results), results, strict=True):
         write_rows(folder / "images" / f"{name}.csv", unit_rows(each.result.columns))
+    if figures:
+        write_figures(results, folder / "figures", compared)
     return report
+
+
+def write_figures(
+    results: Sequence[Summarised], folder: str | Path, compared: Sequence[Comparison] | None = None
+) -> list[Path]:
+    """Plots of each protocol, model and data set as PNG and SVG: mean curves, figures with intervals, bins by
+    confidence, spread over the images and, of three methods or more, critical differences. What a protocol
+    does not have is left out. ``compared``: the results' comparisons, if they are there already.
+    """
+    folder = Path(folder)
+    found = {each.titles: each for each in (comparisons(results) if compared is None else compared)}
+    written: list[Path] = []
+    groups = blocks(results)
+    for name, block in zip(_block_names(groups), groups, strict=True):
+        if not any(each.summary["images"] for each in block):
+            continue
+        for kind, draw in _plots(block, found.get(tuple(titles([each.result for each in block])))).items():
+            try:
+                figure = draw()
+            except ParameterError:
+                continue  # what this plot shows is not among the results
+            written += [save(figure, folder / f"{name}-{kind}.{ending}") for ending in ("png", "svg")]
+    return written
+
+
+def _plots(
+    block: Sequence[Summarised], comparison: Comparison | None
+) -> dict[str, Callable[[], MatplotlibFigure]]:
+    plots: dict[str, Callable[[], MatplotlibFigure]] = {
+        "mean-curves": lambda: mean_curves_figure(block),
+        "intervals": lambda: interval_figure(block),
+        "by-confidence": lambda: confidence_bins_figure(block),
+        "spread": lambda: distribution_figure(block),
+    }
+    if comparison is not None:
+        plots["critical-difference"] = lambda: critical_difference_figure(comparison)
+    return plots
+
+
+def _block_names(groups: Sequence[Sequence[Summarised]]) -> list[str]:
+    names = [group[0].result.experiment.protocol.full_name.replace("/", "-") for group in groups]
+    return [name if names.count(name) == 1 else f"{name}-{number + 1}" for number, name in enumerate(names)]
 
 
 def comparisons(results: Sequence[Summarised]) -> list[Comparison]:

@@ -41,8 +41,7 @@ def unit_rows(columns: Columns) -> Iterator[list[str]]:
     """One row per unit in the order of the data set; failed images are rows with their reason.
 
     Values are as measured (shares are fractions of 1), with eight decimals, times with three or six; a value
-    that is not defined is an empty cell. For insertion / deletion without the columns ``predicted`` and
-    ``map_seconds`` this is report.csv_rows.
+    that is not defined is an empty cell.
     """
     header = unit_columns(columns)
     yield header

@@ -51,6 +51,7 @@ def test_values_are_converted(parameter: Parameter, given: object, value: object
         (GROUPS, "0", "groups must be at least 1; got 0"),
         (GROUPS, 65, "groups must be at most 64; got 65"),
         (GROUPS, "2.5", "groups must be a whole number; got '2.5'"),
+        (GROUPS, 10**400, "groups must be a whole number; got 1000"),
         (GROUPS, True, "whole number"),
         (STRENGTH, "much", "strength must be a number; got 'much'"),
         (STRENGTH, float("nan"), "must be a number"),

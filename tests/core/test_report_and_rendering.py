@@ -1,52 +1,14 @@
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from saliency_core.errors import ParameterError
-from saliency_core.experiments.columns import Columns
-from saliency_core.experiments.summary import confidence_bins, summarise
 from saliency_core.provenance import device_name, versions
 from saliency_core.rendering.colour_maps import COLOUR_MAPS
 from saliency_core.rendering.overlay import heat_map, overlay
-from saliency_core.report import CSV_COLUMNS, neutralised, percent, text_report, write_csv
-
-
-def columns() -> Columns:
-    return Columns(
-        indices=np.array([0, 2]),
-        images=["=cmd|'/c calc'!A0.jpg", "b.jpg"],
-        scalars={
-            "target": np.array([3, 1]),
-            "target_name": np.array(["tench", "-fish"]),
-            "label": np.array([3, -1]),
-            "probability": np.array([0.5, 0.25]),
-            "insertion_auc": np.array([0.5, 0.25]),
-            "deletion_auc": np.array([0.125, 0.5]),
-            "overall": np.array([0.375, -0.25]),
-            "degenerate": np.array([False, True]),
-            "seconds": np.array([1.23456, 2.0]),
-        },
-        failures=[{"index": 1, "image": "+a.jpg", "reason": "truncated, sadly"}],
-    )
-
-
-def test_csv_has_every_image_in_order_and_runs_nothing() -> None:
-    file = io.StringIO()
-    write_csv(columns(), file)
-    header, first, failed, last = csv.reader(io.StringIO(file.getvalue()))
-    assert header == list(CSV_COLUMNS)
-    assert first == [
-        "'=cmd|'/c calc'!A0.jpg", "3", "tench", "3", "0.50000000", "0.50000000", "0.12500000", "0.37500000", "0",
-        "1.235", "done", "",
-    ]  # fmt: skip
-    assert failed == ["'+a.jpg", *[""] * 9, "failed", "truncated, sadly"]
-    assert last[1:4] == ["1", "'-fish", ""]
-    assert last[7:9] == ["-0.25000000", "1"]
+from saliency_core.report import neutralised, tree_lines
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])
@@ -63,34 +25,14 @@ def test_ordinary_cells_are_left_alone() -> None:
     ]
 
 
-def test_percent() -> None:
-    assert percent({"mean": 0.53194, "low": 0.528, "high": 0.5357, "n": 9}) == "53.19 [52.80, 53.57]"
-    assert percent({"mean": -0.01, "low": None, "high": None, "n": 1}) == "-1.00"
-    assert percent({"mean": None, "low": None, "high": None, "n": 0}) == percent(None) == "–"
-
-
-def test_text_report_says_what_how_and_how_much() -> None:
-    everything = columns()
-    text = text_report(
-        {"model": "VGG19", "method": "Grad-CAM", "parameters": {"layer": "features.35"}, "mean": (0.5, 0.4)},
-        summarise(everything),
-        confidence_bins(everything),
-        everything.failures,
-    )
-    lines = [" ".join(line.split()) for line in text.splitlines()]
-    for expected in (
-        "model: VGG19",
-        "layer: features.35",
-        "mean: 0.5, 0.4",
-        "Over-all 6.25 [-25.00, 37.50]",
-        "Top-1 accuracy 100.00 (n = 1)",
-        "Failed 1",
-        "Constant maps 1",
-        "[0.5, 0.6) 1 50.00 12.50 37.50",
-        "[0.9999, 1] 0 – – –",
-        "+a.jpg: truncated, sadly",
-    ):
-        assert expected in lines
+def test_trees_are_indented() -> None:
+    lines = tree_lines({"model": "VGG19", "parameters": {"layer": "features.35"}, "mean": (0.5, 0.4)})
+    assert lines == [
+        "model:                     VGG19",
+        "parameters:",
+        "  layer:                   features.35",
+        "mean:                      0.5, 0.4",
+    ]
 
 
 def test_versions_and_device() -> None:

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saliency_core.experiments.columns import Columns
-from saliency_core.experiments.summary import bin_numbers, confidence_bins, mean_curves, summarise
+from saliency_core.experiments.summary import bin_numbers
 from saliency_core.statistics import bootstrap
 from saliency_core.statistics.bootstrap import mean_interval, mean_intervals
 
@@ -49,55 +48,6 @@ def test_columns_are_resampled_together() -> None:
     np.testing.assert_allclose(mean, [values.mean(), values.mean() + 1])
 
 
-def columns(n: int = 4) -> Columns:
-    return Columns(
-        indices=np.arange(n),
-        images=[f"{i}.jpg" for i in range(n)],
-        scalars={
-            "target": np.array([1, 2, 3, 4])[:n],
-            "label": np.array([1, 2, 9, -1])[:n],
-            "probability": np.array([0.05, 0.95, 0.95, 1.0])[:n],
-            "insertion_auc": np.array([0.4, 0.6, 0.8, 0.6])[:n],
-            "deletion_auc": np.array([0.1, 0.1, 0.3, 0.3])[:n],
-            "overall": np.array([0.3, 0.5, 0.5, 0.3])[:n],
-            "degenerate": np.array([False, True, False, False])[:n],
-        },
-        curves={
-            "insertion": np.array([[0, 1, 1], [0, 0, 1], [0, 0.5, 1], [0, 0.5, 1]], np.float32)[:n],
-            "deletion": np.array([[1, 0, 0], [1, 1, 0], [1, 0.5, 0], [1, 0.5, 0]], np.float32)[:n],
-        },
-        failures=[{"index": 9, "image": "bad.jpg", "reason": "truncated"}],
-    )
-
-
-def test_summary_by_hand() -> None:
-    summary = summarise(columns())
-    assert (summary["images"], summary["failed"], summary["degenerate"]) == (4, 1, 1)
-    assert summary["insertion_auc"]["mean"] == pytest.approx(0.6)
-    assert summary["deletion_auc"]["mean"] == pytest.approx(0.2)
-    assert summary["overall"]["mean"] == pytest.approx(0.4)
-    assert 0.3 <= summary["overall"]["low"] < 0.4 < summary["overall"]["high"] <= 0.5
-    assert summary["accuracy"]["mean"] == pytest.approx(2 / 3)  # the image without a label does not count
-    assert summary["accuracy"]["n"] == 3
-
-
-def test_summary_of_nothing_has_no_figures() -> None:
-    summary = summarise(Columns(failures=columns().failures))
-    assert summary["failed"] == 1
-    assert summary["overall"] == {"mean": None, "low": None, "high": None, "n": 0}
-    assert summary["accuracy"] is None
-
-
-def test_mean_curves_by_hand() -> None:
-    curves = mean_curves(columns())
-    assert curves["fraction"] == [0.0, 0.5, 1.0]
-    assert curves["insertion"]["mean"] == [0.0, 0.5, 1.0]
-    assert curves["deletion"]["mean"] == [1.0, 0.5, 0.0]
-    assert curves["insertion"]["low"][1] < 0.5 < curves["insertion"]["high"][1]
-    assert mean_curves(columns(1))["insertion"] == {"mean": [0.0, 1.0, 1.0], "low": None, "high": None}
-    assert mean_curves(Columns())["deletion"] == {"mean": [], "low": [], "high": []}
-
-
 @pytest.mark.parametrize(
     ("probability", "number"),
     [
@@ -116,16 +66,3 @@ def test_mean_curves_by_hand() -> None:
 def test_edges_of_the_eleven_bins(probability: float, number: int) -> None:
     assert bin_numbers([probability]).tolist() == [number]
     assert bin_numbers(np.array([probability], np.float32).astype(np.float64)).tolist() == [number]
-
-
-def test_bins_by_hand() -> None:
-    rows = confidence_bins(columns())
-    assert len(rows) == 11
-    assert [row["count"] for row in rows] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1]
-    assert (rows[9]["low"], rows[9]["high"]) == (0.9, 0.9999)
-    assert rows[9]["insertion_auc"]["mean"] == pytest.approx(0.7)
-    assert rows[9]["deletion_auc"]["mean"] == pytest.approx(0.2)
-    assert rows[9]["overall"] == {"mean": 0.5, "low": 0.5, "high": 0.5, "n": 2}
-    assert rows[0]["overall"] == {"mean": 0.3, "low": None, "high": None, "n": 1}
-    assert rows[1]["overall"] is None
-    assert [row["count"] for row in confidence_bins(Columns())] == [0] * 11

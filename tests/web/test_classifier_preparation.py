@@ -149,6 +149,18 @@ def builtin_row(key: str) -> Classifier:
     return row
 
 
+@pytest.mark.parametrize(("key", "layers"), [("shapes_cnn", 15), ("shapes_vit", 3)])
+def test_our_own_classifiers_need_no_network(folders: Path, settings: Any, key: str, layers: int) -> None:
+    settings.ALLOW_WEIGHTS_DOWNLOAD = False
+    row = prepared(builtin_row(key))
+    assert (row.state, row.problem) == (Classifier.State.READY, "")
+    assert row.description["class_names"][:3] == ["circle", "square", "triangle"]
+    assert row.description["class_ids"] == []
+    assert len(row.layers) == layers
+    assert row.default_layer in [layer["name"] for layer in row.layers]
+    assert row.description["facts"]["differentiable"]
+
+
 def test_missing_weights_without_network_name_the_file_and_the_folder(folders: Path, settings: Any) -> None:
     settings.ALLOW_WEIGHTS_DOWNLOAD = False
     row = prepared(builtin_row("vgg19"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from saliency_core.datasets.mapping import ClassMapping, read_class_mapping
+from saliency_core.datasets.mapping import ClassMapping, parse_class_mapping, read_class_mapping
 from saliency_core.errors import DatasetError
 
 NAMES = ("tench", "crane", "crane", "Tabby", "tabby cat", "ox", "brown bear", "TV", "tv")
@@ -107,3 +107,17 @@ def test_damaged_mapping_files(name: str, text: str | bytes | None, message: str
         (tmp_path / name).write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(DatasetError, match=message):
         read_class_mapping(tmp_path / name)
+
+
+def test_text_at_hand_is_read_as_a_file_is() -> None:
+    assert parse_class_mapping("\ufefflabel,class\ncat,n1\ncat,n2\nperson,\n") == {
+        "cat": ("n1", "n2"),
+        "person": (),
+    }
+    assert parse_class_mapping(' {"cat": ["n1", 2], "person": null}') == {"cat": ("n1", "2"), "person": ()}
+    with pytest.raises(
+        DatasetError, match="The mapping file pasted must begin with a line that names the columns"
+    ):
+        parse_class_mapping("cat,n1", "pasted")
+    with pytest.raises(DatasetError, match="names no label"):
+        parse_class_mapping("label,class\n")

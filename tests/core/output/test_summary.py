@@ -5,7 +5,8 @@ import pytest
 
 from saliency_core.experiments.base import create_experiment
 from saliency_core.experiments.columns import Columns
-from saliency_core.experiments.summary import confidence_bins, mean_curves, summarise, summarise_result
+from saliency_core.experiments.summary import summarise_result
+from saliency_core.statistics.bootstrap import mean_interval
 from tests.core.output.factory import columns, result
 
 
@@ -33,23 +34,42 @@ def test_figures_by_hand() -> None:
     }
 
 
-def test_agrees_with_the_summary_of_insertion_and_deletion() -> None:
+def test_curves_and_bins_by_hand() -> None:
+    summary = summarise_result(result())
+    curve = summary["curves"]["insertion"]
+    assert curve["positions"] == [0.0, 0.5, 1.0]
+    assert curve["mean"] == pytest.approx([0.0, 0.6, 1.0])
+    assert curve["low"][1] < 0.6 < curve["high"][1]
+    rows = summary["bins"]
+    assert [row["count"] for row in rows] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1]
+    assert (rows[9]["low"], rows[9]["high"]) == (0.9, 0.9999)
+    assert rows[9]["figures"]["insertion_auc"]["value"] == pytest.approx(0.7)
+    assert rows[9]["figures"]["overall"] == pytest.approx({"value": 0.5, "low": 0.5, "high": 0.5, "n": 2})
+    assert rows[0]["figures"]["overall"] == pytest.approx({"value": 0.3, "low": None, "high": None, "n": 1})
+    assert rows[1]["figures"]["overall"] == {"value": None, "low": None, "high": None, "n": 0}
+
+
+def test_intervals_of_means_are_those_of_the_plain_bootstrap() -> None:
     generator = np.random.default_rng(4)
     measured = columns(generator.random(40), generator.random(40))
-    new, old = summarise_result(result(measured=measured)), summarise(measured)
+    found = summarise_result(result(measured=measured))
     for key in ("insertion_auc", "deletion_auc", "overall"):
-        for end, name in (("value", "mean"), ("low", "low"), ("high", "high")):
-            assert new["figures"][key][end] == pytest.approx(old[key][name], abs=1e-12)
-    curves = mean_curves(measured)
-    for key in ("insertion", "deletion"):
-        assert {end: new["curves"][key][end] for end in ("mean", "low", "high")} == curves[key]
-        assert new["curves"][key]["positions"] == curves["fraction"] == [0.0, 0.5, 1.0]
-    for row, expected in zip(new["bins"], confidence_bins(measured), strict=True):
-        assert (row["low"], row["high"], row["count"]) == tuple(expected[k] for k in ("low", "high", "count"))
-        if row["count"]:
-            assert row["figures"]["overall"]["low"] == pytest.approx(expected["overall"]["low"], abs=1e-12)
-        else:
-            assert row["figures"]["overall"] == {"value": None, "low": None, "high": None, "n": 0}
+        expected = mean_interval(measured.scalars[key])
+        figure = found["figures"][key]
+        assert [figure["value"], figure["low"], figure["high"]] == pytest.approx(
+            [expected.mean, expected.low, expected.high], abs=1e-12
+        )
+
+
+def test_without_resamples_there_are_the_same_values_and_no_intervals() -> None:
+    quick, full = summarise_result(result(), resamples=0), summarise_result(result())
+    for key, figure in full["figures"].items():
+        assert quick["figures"][key] == {**figure, "low": None, "high": None}
+    for key, curve in full["curves"].items():
+        assert quick["curves"][key]["mean"] == pytest.approx(curve["mean"])
+        assert quick["curves"][key]["low"] is quick["curves"][key]["high"] is None
+    assert [row["count"] for row in quick["bins"]] == [row["count"] for row in full["bins"]]
+    assert quick["classes"] == full["classes"]
 
 
 def test_the_rows_of_an_image_are_resampled_together() -> None:
