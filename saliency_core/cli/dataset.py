@@ -13,7 +13,8 @@ from saliency_core.classifiers.labels import IMAGENET_CLASSES, imagenet_ids, ima
 from saliency_core.classifiers.loading import find_classifier, load_classifier
 from saliency_core.cli.arguments import whole_number
 from saliency_core.datasets.base import FORMATS, Dataset, open_dataset
-from saliency_core.datasets.mapping import ClassMapping, read_class_mapping
+from saliency_core.datasets.class_mappings import class_mapping
+from saliency_core.datasets.mapping import ClassMapping
 from saliency_core.errors import ParameterError
 
 
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
         raise ParameterError(
             "--classes and --weights are for the check against a model: give --model as well."
         )
-    explicit = read_class_mapping(options.classes) if options.classes else None
+    explicit = class_mapping(options.classes) if options.classes else None
     dataset = open_dataset(options.format, options.path)
     for line in _description(dataset, options.show):
         print(line)

@@ -233,7 +233,10 @@ def _units(
             units.append(_Unit(place, chunk.predicted[place]))
         elif rule == "annotated":
             assert truth is not None
-            units += _annotated_units(experiment, chunk, place, truth, mapping)
+            found = list(_annotated_units(experiment, chunk, place, truth, mapping))
+            units += found
+            if not found:
+                failures.append(_failure(item, _nothing_to_measure(truth, mapping)))
         elif label < 0:
             failures.append(_failure(item, "The image has no label that the model has an output for."))
         else:
@@ -249,6 +252,15 @@ def _annotated_units(
         target = _meant(mapping.classes_of(label), probabilities, predicted)
         if target >= 0 and experiment.accepts(truth, label):
             yield _Unit(place, target, label)
+
+
+def _nothing_to_measure(truth: Truth, mapping: ClassMapping) -> str:
+    labels = truth.annotations.labels
+    if not labels:
+        return "Nothing to measure: the image has no annotated object."
+    if any(mapping.classes_of(label) for label in labels):
+        return f"Nothing to measure: the protocol leaves out what is annotated ({', '.join(labels)})."
+    return f"Nothing to measure: the model has no output for what is annotated ({', '.join(labels)})."
 
 
 def _measured(

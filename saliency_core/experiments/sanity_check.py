@@ -38,7 +38,7 @@ SIMILARITIES: tuple[tuple[str, str, str], ...] = (
         "Rank correlation of magnitudes",
         "Spearman's rank correlation of the maps' absolute values, clipped at the 99th percentile",
     ),
-    ("ssim", "SSIM", "structural similarity of the maps stretched to [0, 1]"),
+    ("ssim", "SSIM", "the structural similarity of the maps stretched to [0, 1]"),
     ("hog", "HOG", "Spearman's rank correlation of the maps' histograms of oriented gradients"),
 )
 CLEAN = "clean"
@@ -165,7 +165,7 @@ class SanityCheck(Experiment):
                 mean_figure(
                     f"{key}_mean",
                     f"{title}, mean",
-                    f"Mean over the stages of the {definition}, before and after randomisation. Low: the map "
+                    f"Mean over the stages of {definition}, before and after randomisation. Low: the map "
                     "depends on the weights.",
                     unit="",
                 )
@@ -175,7 +175,7 @@ class SanityCheck(Experiment):
                     mean_figure(
                         f"{key}_end",
                         f"{title}, at the end",
-                        f"The {definition}, with all of the protocol's layers randomised. Low: the map depends "
+                        f"{definition[0].upper()}{definition[1:]}, with all of the protocol's layers randomised. Low: the map depends "
                         "on the weights.",
                         unit="",
                     )

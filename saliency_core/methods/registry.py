@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from saliency_core.descriptions import FAMILIES, MethodDescription
@@ -29,11 +30,17 @@ def register(method: MethodClass) -> MethodClass:
 
 
 def _all_methods() -> dict[str, type[Method]]:
+    _import_package()
+    return dict(sorted(_methods.items()))
+
+
+@cache
+def _import_package() -> None:
+    """Once: looking for files takes milliseconds, and a page asks for hundreds of descriptions."""
     import saliency_core.methods as package
 
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    return dict(sorted(_methods.items()))
 
 
 def method_class(key: str) -> type[Method]:

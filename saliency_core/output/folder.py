@@ -122,11 +122,18 @@ def comparisons(results: Sequence[Summarised]) -> list[Comparison]:
 def file_names(results: Sequence[Summarised]) -> list[str]:
     """A name for each result without special characters, all different."""
     names: list[str] = []
-    for each, title in zip(results, titles([item.result for item in results]), strict=True):
-        protocol = each.result.experiment.protocol.full_name.replace("/", "-")
-        name = re.sub(r"[^\w@.-]+", "-", f"{protocol}-{title}").strip("-").lower()
+    named = {
+        protocol: iter(titles([each.result for each in results if _protocol(each) == protocol]))
+        for protocol in dict.fromkeys(_protocol(each) for each in results)
+    }
+    for protocol in map(_protocol, results):
+        name = re.sub(r"[^\w@.-]+", "-", f"{protocol}-{next(named[protocol])}").strip("-").lower()
         names.append(name if name not in names else f"{name}-{len(names)}")
     return names
+
+
+def _protocol(each: Summarised) -> str:
+    return each.result.experiment.protocol.full_name
 
 
 def _pair_rows(compared: Sequence[Comparison]) -> list[list[str]]:

@@ -55,7 +55,10 @@ def read_json(source: str | Path | Mapping[str, Any]) -> list[Summarised]:
     if found != SCHEMA:
         raise ParameterError(f"This is not a document of the schema {SCHEMA!r}; its schema is {found!r}.")
     assert isinstance(source, Mapping)
-    return [_read_result(each) for each in source["results"]]
+    results = source.get("results")
+    if not isinstance(results, list) or not results:
+        raise ParameterError("This document has no results: write it again with the command benchmark.")
+    return [_read_result(each) for each in results]
 
 
 _PLAIN = (

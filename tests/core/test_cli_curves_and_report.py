@@ -70,7 +70,7 @@ def test_curves(
         assert picture.format == "PNG"
         # 7.2 inches wide; an image, two maps and two plots of 1.45 share them; each row is 1.27 times as high.
         assert picture.size == (round(7.2 * DPI), int((7.2 / 5.9 * 1.27 * 2 + 0.45) * DPI))
-        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 1000
+        assert len(picture.convert("RGB").getcolors(10**7) or ()) > 1000
 
 
 @pytest.mark.usefixtures("two_steps")
@@ -148,11 +148,13 @@ def two_runs(tmp_path: Path) -> list[str]:
 
 
 def test_report_puts_runs_together(
-    two_runs: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_runs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # Plots take seconds and have tests of their own.
+    monkeypatch.setattr("saliency_core.output.folder.write_figures", lambda *_, **__: [])
     out = tmp_path / "together"
     assert cli.main(["report", *two_runs, "--out", str(out)]) == 0
-    assert sorted(path.name for path in out.iterdir()) == [
+    assert {path.name for path in out.iterdir()} >= {
         "bins.csv",
         "comparison.csv",
         "curves.csv",
@@ -161,7 +163,7 @@ def test_report_puts_runs_together(
         "results.json",
         "summary.csv",
         "tables.tex",
-    ]
+    }
     report = (out / "report.txt").read_text(encoding="utf-8")
     assert capsys.readouterr().out == report
     lines = [" ".join(line.split()) for line in report.splitlines()]

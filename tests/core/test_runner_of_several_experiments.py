@@ -167,7 +167,10 @@ def test_units_of_annotated_classes(
     targets = columns.scalars["target"].tolist()
     probabilities = tiny_classifier.probabilities(tiny_classifier.model(experiment.seen[0].images[:1]))[0]
     assert targets == [0, 1 if probabilities[1] > probabilities[3] else 3, 0, 2]
-    assert columns.failures == [{"index": 2, "image": "2.png", "reason": "2.xml cannot be read."}]
+    assert columns.failures == [
+        {"index": 2, "image": "2.png", "reason": "2.xml cannot be read."},
+        {"index": 3, "image": "3.png", "reason": "Nothing to measure: the image has no annotated object."},
+    ]
     truth = experiment.seen[0].truths[1]
     assert truth is not None
     assert truth.box_mask(truth.boxes("pets"), framed=True).mean() == 0.5
@@ -177,6 +180,11 @@ def test_units_of_annotated_classes(
 def test_an_experiment_may_refuse_classes(run: Callable[..., tuple[list, Counting]]) -> None:
     (columns,), _ = run(listing("annotated", accepted="c"))
     assert columns.indices.tolist() == [1]
+    assert columns.failures[0] == {
+        "index": 0,
+        "image": "0.png",
+        "reason": "Nothing to measure: the protocol leaves out what is annotated (a, pets, z).",
+    }
 
 
 def test_the_label_rule(run: Callable[..., tuple[list, Counting]]) -> None:
