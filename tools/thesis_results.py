@@ -171,10 +171,10 @@ TABLES = {
             Job(
                 "deit_tiny",
                 "photographs",
-                10,
+                6,
                 TRANSFORMER_METHODS,
                 PERTURBATION,
-                VARIANTS,
+                (None, ENHANCED),
                 ("coverage_pattern",),
             ),
             Job("squeezenet", "photographs", 16, CNN_METHODS, PERTURBATION, VARIANTS, ("coverage_pattern",)),

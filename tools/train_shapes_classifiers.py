@@ -261,7 +261,9 @@ def _stem_maps(network: nn.Module, images: TrainingImages) -> torch.Tensor:
     maps = torch.empty(len(images.labels), 64, PATCHES, PATCHES, dtype=torch.float16)
     with torch.inference_mode():
         for first in range(0, len(maps), 40):
-            pixels = torch.from_numpy(images.pixels[first : first + 40]).permute(0, 3, 1, 2).float() / 127.5 - 1
+            pixels = (
+                torch.from_numpy(images.pixels[first : first + 40]).permute(0, 3, 1, 2).float() / 127.5 - 1
+            )
             maps[first : first + 40] = convolutions(pixels).half()
     return maps
 

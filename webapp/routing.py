@@ -1,5 +1,6 @@
 """All WebSocket addresses."""
 
 from webapp.benchmarks.routing import websocket_urlpatterns as benchmark_patterns
+from webapp.studio.routing import websocket_urlpatterns as studio_patterns
 
-websocket_urlpatterns = [*benchmark_patterns]
+websocket_urlpatterns = [*benchmark_patterns, *studio_patterns]

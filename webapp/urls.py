@@ -7,6 +7,7 @@ urlpatterns = [
     path("healthz", include("webapp.health.urls")),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("api/v1/", include("webapp.api.urls")),
     path("", include("webapp.accounts.urls")),
     path("", include("webapp.library.urls")),
     path("", include("webapp.studio.urls")),

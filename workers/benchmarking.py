@@ -6,17 +6,17 @@ import time
 
 import structlog
 
-from saliency_core.datasets.subset import subset_indices
 from saliency_core.errors import Interrupted, SaliscopeError
 from saliency_core.experiments.base import create_experiment
+from saliency_core.experiments.checks import uses_class_labels
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.runner import run_benchmark
-from saliency_core.methods.registry import create_method
 from saliency_core.provenance import versions
 from saliency_core.scoring.rate import measure_forward_rate
 from saliency_core.scoring.scorer import Scorer
 from webapp.benchmarks.estimates import forwards_per_image
 from webapp.benchmarks.specification import PRECISION
+from webapp.benchmarks.subsets import chosen_images
 from webapp.common import hints
 from webapp.library.models import Classifier
 from webapp.library.services import correct_forward_rate, record_forward_rate
@@ -25,7 +25,7 @@ from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attemp
 from workers.node import Node
 from workers.planning import plan_queued_benchmarks
 from workers.progress import ShardWatch
-from workers.resources import classifier_of, dataset_of
+from workers.resources import class_mapping_of, classifier_of, dataset_of, method_of
 
 log = structlog.get_logger(__name__)
 LEAST_SECONDS_TO_JUDGE_BY = 3.0
@@ -96,28 +96,35 @@ def run_claim(node: Node, claim: Claim) -> None:
         node.watch(None)
 
 
-def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> Columns:
-    """The columns of the claimed images. Raises Interrupted within one batch of being asked to stop."""
+def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> list[Columns]:
+    """The columns of the claimed images, one per experiment. Raises Interrupted within one batch of being asked to
+    stop.
+    """
     specification = claim.specification
     row = Classifier.objects.get(pk=specification["classifier"]["id"])
     classifier = classifier_of(specification["classifier"], row.class_names, node.torch_device)
     dataset = dataset_of(specification["dataset"])
-    subset = subset_indices(len(dataset), specification["subset"]["count"], specification["subset"]["seed"])
+    subset = chosen_images(specification, dataset)
     method = specification["methods"][claim.method_index]
-    experiment = specification["experiments"][0]
+    experiments = [create_experiment(each["key"], each["protocol"]) for each in specification["experiments"]]
+    mapping = class_mapping_of(specification, classifier, dataset)
+    if any(uses_class_labels(experiment.protocol) for experiment in experiments):
+        mapping.require_all()
     started = time.monotonic()
     columns = run_benchmark(
         classifier,
         dataset,
         subset[claim.start : claim.stop],
-        create_method(method["key"], classifier, **method["parameters"]),
-        create_experiment(experiment["key"], experiment["protocol"]),
+        method_of(method, classifier),
+        experiments,
         Scorer(classifier, precision=specification["precision"], on_batch=watch.on_batch),
+        mapping=mapping,
         on_image=watch.on_image,
     )
     seconds = time.monotonic() - started
-    if len(columns) and seconds >= LEAST_SECONDS_TO_JUDGE_BY:
-        forwards = forwards_per_image(specification, claim.method_index) * len(columns)
+    measured = max(len(set(part.images)) for part in columns)
+    if measured and seconds >= LEAST_SECONDS_TO_JUDGE_BY:
+        forwards = forwards_per_image(specification, claim.method_index) * measured
         correct_forward_rate(
             row,
             device=node.device_name,

@@ -6,6 +6,7 @@ that was thought dead and wakes up again changes nothing. Times are the database
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from saliency_core.datasets.base import open_dataset
-from saliency_core.datasets.subset import subset_indices
 from saliency_core.errors import DatasetError
 from saliency_core.experiments.columns import Columns
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode
+from webapp.benchmarks.subsets import chosen_images
 from webapp.common.database import locked, locked_skipping, now_plus
 
 LEASE_SECONDS = 20.0
@@ -106,14 +107,15 @@ def give_back(claim: Claim) -> None:
 
 
 @transaction.atomic
-def deliver(claim: Claim, columns: Columns, environment: dict[str, Any]) -> None:
-    """Writes a shard's columns and `done` in one transaction. Raises ClaimLost, writing nothing, if it came late."""
+def deliver(claim: Claim, columns: Sequence[Columns], environment: dict[str, Any]) -> None:
+    """Writes a shard's columns, one per experiment, and `done` in one transaction. Raises ClaimLost, writing nothing,
+    if it came late.
+    """
     benchmark = locked(Benchmark.objects.filter(pk=claim.benchmark_id)).first()
     shard = locked(_claimed(claim)).first()
     if benchmark is None or shard is None or benchmark.state != Benchmark.State.RUNNING:
         raise ClaimLost
-    scalars, curves = columns.pack()
-    ShardResult.objects.create(shard=shard, scalars=scalars, curves=curves)
+    _write_results(shard, columns)
     Shard.objects.filter(pk=shard.pk).update(
         state=Shard.State.DONE,
         progress=1.0,
@@ -126,9 +128,10 @@ def deliver(claim: Claim, columns: Columns, environment: dict[str, Any]) -> None
         benchmark,
         "shard_done",
         {
+            "method_index": shard.method_index,
             "start": shard.start,
             "stop": shard.stop,
-            "failed": len(columns.failures),
+            "failed": len({failure["index"] for part in columns for failure in part.failures}),
             "worker": environment.get("worker"),
         },
     )
@@ -151,13 +154,27 @@ def fail_attempt(shard_id: int, fence: int, reason: str) -> None:
         problem=reason,
     )
     if last:
-        scalars, curves = failed_columns(shard, reason).pack()
-        ShardResult.objects.create(shard=shard, scalars=scalars, curves=curves)
+        experiments = len(shard.benchmark.specification["experiments"])
+        _write_results(shard, [failed_columns(shard, reason)] * experiments)
     kind = "shard_set_aside" if last else "shard_retried"
     record_event(
         shard.benchmark,
         kind,
-        {"start": shard.start, "stop": shard.stop, "attempt": shard.attempt, "reason": reason},
+        {
+            "method_index": shard.method_index,
+            "start": shard.start,
+            "stop": shard.stop,
+            "attempt": shard.attempt,
+            "reason": reason,
+        },
+    )
+
+
+def _write_results(shard: Shard, columns: Sequence[Columns]) -> None:
+    packed = [part.pack() for part in columns]
+    ShardResult.objects.bulk_create(
+        ShardResult(shard=shard, experiment_index=number, scalars=scalars, curves=curves)
+        for number, (scalars, curves) in enumerate(packed)
     )
 
 
@@ -166,9 +183,7 @@ def failed_columns(shard: Shard, reason: str) -> Columns:
     specification = shard.benchmark.specification
     try:
         dataset = open_dataset(specification["dataset"]["format"], specification["dataset"]["path"])
-        subset = subset_indices(
-            len(dataset), specification["subset"]["count"], specification["subset"]["seed"]
-        )
+        subset = chosen_images(specification, dataset)
         images = [(index, dataset.sample(index).identifier) for index in subset[shard.start : shard.stop]]
     except DatasetError:
         images = [(position, f"image {position + 1}") for position in range(shard.start, shard.stop)]

@@ -8,6 +8,7 @@ from django.db import transaction
 from webapp.benchmarks import transitions
 from webapp.benchmarks.estimates import seconds_per_image
 from webapp.benchmarks.models import Benchmark, Shard
+from webapp.benchmarks.refusals import refusal_now
 from webapp.benchmarks.specification import PRECISION, specification_sha256
 from webapp.common.database import locked_skipping
 from webapp.library.models import Classifier
@@ -17,7 +18,9 @@ BULK_SIZE = 1000
 
 
 def plan_queued_benchmarks(device: str) -> int:
-    """Starts the queued benchmarks whose classifier is ready and measured on this device. Returns how many."""
+    """Starts the queued benchmarks whose classifier is ready and measured on this device, or fails them where it
+    turns out that it can't be measured so. Returns how many.
+    """
     planned = 0
     while _plan_next(device):
         planned += 1
@@ -32,10 +35,14 @@ def _plan_next(device: str) -> bool:
         classifier__rates__device=device,
         classifier__rates__precision=PRECISION,
     ).order_by("pk")
-    benchmark = locked_skipping(queued.select_related("classifier")).first()
+    benchmark = locked_skipping(queued.select_related("classifier", "dataset")).first()
     if benchmark is None:
         return False
     if not benchmark.shards.exists():
+        problem = refusal_now(benchmark)
+        if problem:
+            transitions.fail(benchmark, problem)
+            return True
         _freeze(benchmark)
         _cut(benchmark, device)
     transitions.start(benchmark)
@@ -52,11 +59,15 @@ def _freeze(benchmark: Benchmark) -> None:
 
 
 def _cut(benchmark: Benchmark, device: str) -> None:
-    size = images_per_shard(seconds_per_image(benchmark.specification, benchmark.classifier, device))
+    """Cuts every method's images into shards of about the same time: fewer images where a map costs more."""
     count = benchmark.number_of_images
+    sizes = [
+        images_per_shard(seconds_per_image(benchmark.specification, benchmark.classifier, device, number))
+        for number in range(len(benchmark.specification["methods"]))
+    ]
     shards = (
-        Shard(benchmark=benchmark, method_index=method_index, start=start, stop=min(start + size, count))
-        for method_index in range(len(benchmark.specification["methods"]))
+        Shard(benchmark=benchmark, method_index=number, start=start, stop=min(start + size, count))
+        for number, size in enumerate(sizes)
         for start in range(0, count, size)
     )
     Shard.objects.bulk_create(shards, batch_size=BULK_SIZE)

@@ -24,12 +24,14 @@ def main() -> int:
     """Makes what is missing; quick when nothing is."""
     services.register_builtin_classifiers()
     prepare_dataset(SAMPLE_DATASET, "image-folder", "sample-photographs", write_sample_photographs)
-    prepare_dataset(
-        SHAPES_DATASET, "shapes", "shapes", lambda folder: write_shapes(folder, images=NUMBER_OF_SHAPES, size=224, seed=0)
-    )
+    prepare_dataset(SHAPES_DATASET, "shapes", "shapes", write_sample_shapes)
     describe_builtin_classifiers()
     prepare_first_classifiers()
     return 0
+
+
+def write_sample_shapes(folder: Path) -> None:
+    write_shapes(folder, images=NUMBER_OF_SHAPES, size=224, seed=0)
 
 
 def prepare_dataset(name: str, format: str, folder_name: str, write: Callable[[Path], object]) -> None:

@@ -21,20 +21,28 @@ from django.db import DatabaseError, close_old_connections, connections  # noqa:
 from django.db.models import Count, Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 
+from saliency_core.errors import SaliscopeError  # noqa: E402
 from webapp.benchmarks import transitions  # noqa: E402
-from webapp.benchmarks.figures import refresh_figures  # noqa: E402
+from webapp.benchmarks.figures import complete_figures, refresh_figures  # noqa: E402
 from webapp.benchmarks.models import Benchmark, Shard  # noqa: E402
-from webapp.benchmarks.selectors import idle_benchmark_worker_exists, results_of, silent_workers  # noqa: E402
+from webapp.benchmarks.selectors import idle_benchmark_worker_exists, silent_workers  # noqa: E402
+from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.common import hints  # noqa: E402
 from webapp.library.models import Classifier  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
-from webapp.studio.models import Explanation  # noqa: E402
-from webapp.studio.services import reclaim_lost_explanations  # noqa: E402
+from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 1.0
 HINT_EVERY_SECONDS = 5.0
+# Figures of a running benchmark that take long take at most this share of the time, however large it is.
+LONG_SECONDS = 0.5
+SHARE_FOR_INTERIM_FIGURES = 0.1
+# So long may the end of a benchmark wait for its intervals; what takes longer follows afterwards.
+COMPLETION_SECONDS = 5.0
+
+_interim_again_at: dict[int, float] = {}
 
 
 def main() -> int:
@@ -61,10 +69,11 @@ def reconcile() -> None:
     """One round over everything but hints."""
     silent_workers().update(stopped_at=Now(), activity="")
     fail_lost_shards("The worker was not heard of any more.")
-    reclaim_lost_explanations()
+    studio.reclaim_lost_work()
     reclaim_lost_preparations()
     fail_benchmarks_without_weights()
     advance_running_benchmarks()
+    complete_ended_benchmark()
 
 
 def fail_benchmarks_without_weights() -> None:
@@ -85,11 +94,25 @@ def advance_running_benchmarks() -> None:
         if benchmark.open_shards == 0:
             finish(benchmark)
         elif benchmark.done_shards != benchmark.figures_shards:
-            refresh_figures(benchmark)
+            refresh_interim_figures(benchmark)
+
+
+def refresh_interim_figures(benchmark: Benchmark) -> None:
+    """Unless they were computed a moment ago and took long."""
+    begin = time.monotonic()
+    if begin < _interim_again_at.get(benchmark.pk, 0.0):
+        return
+    refresh_figures(benchmark)
+    end = time.monotonic()
+    if end - begin > LONG_SECONDS:
+        _interim_again_at[benchmark.pk] = end + (end - begin) / SHARE_FOR_INTERIM_FIGURES
 
 
 def finish(benchmark: Benchmark) -> None:
     """Succeeded with whatever could be measured; failed if that is nothing."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < COMPLETION_SECONDS and complete_next(benchmark):
+        pass
     figures, shards = refresh_figures(benchmark, announce=False)
     if figures["images"]:
         _try(transitions.succeed, benchmark, figures=figures, shards=shards)
@@ -97,9 +120,23 @@ def finish(benchmark: Benchmark) -> None:
         _try(transitions.fail, benchmark, nothing_measured(benchmark))
 
 
+def complete_ended_benchmark() -> None:
+    """One step towards the intervals and comparisons of the newest benchmark that has ended without them."""
+    ended = Benchmark.objects.filter(figures_complete=False).exclude(state__in=Benchmark.UNFINISHED)
+    benchmark = ended.order_by("-pk").first()
+    if benchmark is None:
+        return
+    try:
+        complete_figures(benchmark)
+    except (SaliscopeError, ArithmeticError, LookupError, TypeError, ValueError):
+        # What can't be computed today can't be computed in a second either; the figures stay as they are.
+        log.exception("figures_not_completed", benchmark=benchmark.pk)
+        ended.filter(pk=benchmark.pk).update(figures_complete=True)
+
+
 def nothing_measured(benchmark: Benchmark) -> str:
     """Why a benchmark has no figures, in the words of its first image."""
-    failures = results_of(benchmark, with_curves=False).failures
+    failures = [failure for row in benchmark.summaries.all() for failure in row.content["failures"]]
     reason = failures[0]["reason"] if failures else "there was nothing to do."
     return f"None of the {benchmark.number_of_images} images could be measured: {reason}"
 
@@ -110,9 +147,8 @@ def hint_at_waiting_work() -> None:
     unmeasured = Classifier.objects.filter(state=Classifier.State.READY, rates__isnull=True)
     if idle_benchmark_worker_exists() and (work_waits() or queued.exists() or unmeasured.exists()):
         hints.wake_benchmark_workers()
-    to_draw = Explanation.objects.filter(state=Explanation.State.WAITING)
     to_prepare = Classifier.objects.filter(state=Classifier.State.WAITING)
-    if to_draw.exists() or to_prepare.exists():
+    if studio.work_waits() or to_prepare.exists():
         hints.wake_studio()
 
 

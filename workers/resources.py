@@ -1,4 +1,4 @@
-"""Classifiers and data sets that this process has open, kept from one shard to the next."""
+"""Classifiers and data sets that this process has open, kept from one shard to the next, and methods for them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from django.conf import settings
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.datasets.base import Dataset, open_dataset
+from saliency_core.datasets.mapping import ClassMapping
+from saliency_core.enhancement.sliding_window import create_enhanced_method
 from saliency_core.errors import DatasetError, WeightsError
+from saliency_core.methods.registry import create_method
+from webapp.benchmarks.methods import enhancement_of
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
+    from saliency_core.methods.base import Method
 
 CLASSIFIERS_KEPT = 2
 DATASETS_KEPT = 4
 
 _classifiers: OrderedDict[tuple[Any, ...], Classifier] = OrderedDict()
 _datasets: OrderedDict[tuple[str, str, str], Dataset] = OrderedDict()
+_labels: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 
 
 def classifier_of(specification: dict[str, Any], class_names: list[str], device: str) -> Classifier:
@@ -44,9 +50,21 @@ def classifier_of(specification: dict[str, Any], class_names: list[str], device:
     return _recent(_classifiers, key, CLASSIFIERS_KEPT)
 
 
+def method_of(specification: dict[str, Any], classifier: Classifier) -> Method:
+    """A method of a specification (an entry of its part `methods`), with the enhancement around it if it has one.
+
+    Raises SaliscopeError where it cannot explain the classifier.
+    """
+    key, parameters = specification["key"], specification["parameters"]
+    enhancement = enhancement_of(specification)
+    if enhancement is None:
+        return create_method(key, classifier, **parameters)
+    return create_enhanced_method(key, classifier, parameters, enhancement)
+
+
 def dataset_of(specification: dict[str, Any]) -> Dataset:
     """The data set of a specification (its part `dataset`). Raises DatasetError if it is gone or has changed."""
-    key = (specification["format"], specification["path"], specification["fingerprint"])
+    key = _dataset_key(specification)
     if key not in _datasets:
         dataset = open_dataset(specification["format"], Path(specification["path"]))
         if dataset.fingerprint() != specification["fingerprint"]:
@@ -56,6 +74,21 @@ def dataset_of(specification: dict[str, Any]) -> Dataset:
             )
         _datasets[key] = dataset
     return _recent(_datasets, key, DATASETS_KEPT)
+
+
+def class_mapping_of(specification: dict[str, Any], classifier: Classifier, dataset: Dataset) -> ClassMapping:
+    """What the classes that occur in a specification's data set mean to its classifier."""
+    key = _dataset_key(specification["dataset"])
+    if key not in _labels:
+        _labels[key] = dataset.present_labels()
+    labels = _recent(_labels, key, DATASETS_KEPT)
+    return ClassMapping.for_labels(
+        labels, classifier.class_names, classifier.class_ids, specification.get("class_mapping")
+    )
+
+
+def _dataset_key(specification: dict[str, Any]) -> tuple[str, str, str]:
+    return specification["format"], specification["path"], specification["fingerprint"]
 
 
 def stored_weights(sha256: str) -> Path:

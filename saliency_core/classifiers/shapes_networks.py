@@ -68,7 +68,19 @@ def shapes_vit(num_classes: int = 10) -> torch.nn.Module:
 
 
 STRIDE = 16  # pixels between neighbouring tokens
-STEM = ("conv1", "relu1", "pool1", "conv2", "relu2", "pool2", "conv3_1", "relu3_1", "conv3_2", "relu3_2", "pool3")
+STEM = (
+    "conv1",
+    "relu1",
+    "pool1",
+    "conv2",
+    "relu2",
+    "pool2",
+    "conv3_1",
+    "relu3_1",
+    "conv3_2",
+    "relu3_2",
+    "pool3",
+)
 """The layers of shapes_cnn that shapes_vit begins with."""
 
 

@@ -57,7 +57,9 @@ def add_commands(commands: Any) -> None:
         "--protocol", metavar="NAME", help="preset@version, for experiments given without one"
     )
     parser.add_argument("--limit", type=whole_number(1), metavar="N", help="measure N images drawn at random")
-    parser.add_argument("--stratified", action="store_true", help="keep the classes' proportions in that draw")
+    parser.add_argument(
+        "--stratified", action="store_true", help="keep the classes' proportions in that draw"
+    )
     parser.add_argument(
         "--subset-seed", type=whole_number(0), default=0, metavar="S", help="seed of that draw"
     )

@@ -175,8 +175,8 @@ class SanityCheck(Experiment):
                     mean_figure(
                         f"{key}_end",
                         f"{title}, at the end",
-                        f"{definition[0].upper()}{definition[1:]}, with all of the protocol's layers randomised. Low: the map depends "
-                        "on the weights.",
+                        f"{definition[0].upper()}{definition[1:]}, with all of the protocol's layers randomised. Low: "
+                        "the map depends on the weights.",
                         unit="",
                     )
                 )

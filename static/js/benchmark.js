@@ -1,6 +1,6 @@
 // The page of a benchmark: live progress by WebSocket, results refreshed as shards finish, maps that arrive.
 
-import { drawCurves, onThemeChange } from "./curves.js";
+import { drawCharts, onThemeChange } from "./charts.js";
 import { count, duration, fill, significant } from "./figures.js";
 import { LiveChannel } from "./live.js";
 import { MapColumn } from "./maps.js";
@@ -55,14 +55,15 @@ function refreshResults() {
   waitingRefresh = setTimeout(() => {
     waitingRefresh = null;
     lastRefresh = Date.now();
-    window.htmx.ajax("GET", live.dataset.refresh, { target: "#live-sink", swap: "none" });
+    const address = live.dataset.refresh + window.location.search;
+    window.htmx.ajax("GET", address, { target: "#live-sink", swap: "none" });
   }, pause);
 }
 
 /** New rows come by themselves while the page of the table is not full; after that, at the press of a button. */
 function noteNewImages(progress) {
   const table = document.getElementById("benchmark-images");
-  const more = progress.images_done > Number(table.dataset.total);
+  const more = progress.shards_done > Number(table.dataset.shards);
   const first = !new URLSearchParams(window.location.search).has("page");
   if (more && first && Number(table.dataset.rows) < 25) refreshImages();
   else document.getElementById("images-refresh").hidden = !more;
@@ -99,18 +100,55 @@ function renderedSeq() {
   return Number(document.getElementById("benchmark-log").dataset.seq);
 }
 
-function drawChart() {
-  const data = document.getElementById("curves-data");
-  if (data) drawCurves(document, JSON.parse(data.textContent));
+const hidden = new Set((new URLSearchParams(window.location.search).get("hidden") ?? "").split("-").filter(Boolean).map(Number));
+
+function drawAll() {
+  const data = document.getElementById("charts-data");
+  if (data) drawCharts(document, JSON.parse(data.textContent), hidden);
 }
 
-window.addEventListener("load", drawChart);
-onThemeChange(drawChart);
+function showLegend() {
+  for (const entry of document.querySelectorAll(".legend-entry")) {
+    entry.setAttribute("aria-pressed", String(!hidden.has(Number(entry.dataset.method))));
+  }
+}
+
+/** What is hidden is kept in the address, like all the page's state. */
+function toggle(method) {
+  if (!hidden.delete(method)) hidden.add(method);
+  const address = new URL(window.location.href);
+  if (hidden.size) address.searchParams.set("hidden", [...hidden].sort((a, b) => a - b).join("-"));
+  else address.searchParams.delete("hidden");
+  window.history.replaceState(window.history.state, "", address);
+  showLegend();
+  drawAll();
+}
+
+document.addEventListener("click", (event) => {
+  const entry = event.target.closest(".legend-entry");
+  if (entry) toggle(Number(entry.dataset.method));
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-auto-submit]");
+  if (form) form.requestSubmit();
+});
+
+/** Forms that are sent as soon as something is chosen need no button. */
+function hideButtons() {
+  for (const button of document.querySelectorAll("form[data-auto-submit] button")) button.hidden = true;
+}
+
+showLegend();
+hideButtons();
+window.addEventListener("load", drawAll);
+onThemeChange(drawAll);
 document.addEventListener("htmx:oobAfterSwap", (event) => {
-  if (event.target.id === "chart-data") drawChart();
+  if (event.target.id === "chart-data") drawAll();
+  hideButtons();
 });
 document.addEventListener("htmx:load", (event) => {
   if (event.target.id === "benchmark-images") maps.ask();
+  hideButtons();
 });
 document.getElementById("images-refresh").addEventListener("click", refreshImages);
 

@@ -11,28 +11,40 @@ export class MapColumn {
     });
   }
 
-  /** Asks for the maps of all rows that show none yet. */
+  /** Asks for the maps of all rows that show none yet, method by method. */
   async ask() {
-    const places = [...document.querySelectorAll("[data-map]:empty")];
-    if (!places.length) return;
-    const body = new URLSearchParams(places.map((place) => ["image", place.dataset.map]));
-    const { "X-CSRFToken": token } = JSON.parse(document.body.getAttribute("hx-headers"));
-    const response = await fetch(this.address, { method: "POST", body, headers: { "X-CSRFToken": token } });
-    if (!response.ok) return;
-    for (const map of (await response.json()).maps) {
-      this.waiting.set(map.id, map.image);
-      this.receive(map);
+    const table = document.getElementById("benchmark-images");
+    const empty = [...document.querySelectorAll("[data-map]:empty")];
+    for (const method of new Set(empty.map((place) => place.dataset.method))) {
+      const places = empty.filter((place) => place.dataset.method === method);
+      const body = new URLSearchParams([["method", method], ["experiment", table.dataset.experiment ?? "0"]]);
+      for (const place of places) {
+        body.append("image", place.dataset.map);
+        body.append("target", place.dataset.target);
+      }
+      const { "X-CSRFToken": token } = JSON.parse(document.body.getAttribute("hx-headers"));
+      const response = await fetch(this.address, { method: "POST", body, headers: { "X-CSRFToken": token } });
+      if (!response.ok) return;
+      for (const map of (await response.json()).maps) {
+        this.waiting.set(map.id, map);
+        this.receive(map);
+      }
     }
   }
 
   /** Shows one map: the answer to a question, or a message of the socket. */
   receive(map) {
-    const image = this.waiting.get(map.id);
-    if (image === undefined || (map.state !== "ready" && map.state !== "failed")) return;
+    const asked = this.waiting.get(map.id);
+    if (asked === undefined || (map.state !== "ready" && map.state !== "failed")) return;
     this.waiting.delete(map.id);
-    const place = [...document.querySelectorAll("[data-map]:empty")].find((each) => each.dataset.map === image);
+    const place = [...document.querySelectorAll("[data-map]:empty")].find(
+      (each) =>
+        each.dataset.map === asked.image &&
+        Number(each.dataset.method) === asked.method &&
+        Number(each.dataset.target) === asked.target,
+    );
     if (!place) return;
-    place.append(map.state === "ready" ? this.picture(image, map.overlay_url) : this.refusal(map.problem));
+    place.append(map.state === "ready" ? this.picture(asked.image, map.overlay_url) : this.refusal(map.problem));
   }
 
   picture(image, address) {

@@ -46,16 +46,19 @@ export function localiseTimes(root) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.dataset.confirm && !window.confirm(form.dataset.confirm)) {
+  // Not form.dataset: in a form with a field of that name it is the field.
+  const confirmation = form.getAttribute("data-confirm");
+  if (confirmation && !window.confirm(confirmation)) {
     event.preventDefault();
     return;
   }
-  if (form.dataset.busy) {
+  const busy = form.getAttribute("data-busy");
+  if (busy) {
     const button = form.querySelector("button.button-primary");
     // After the browser has taken the form's values, so that the button's own is among them.
     setTimeout(() => {
       button.disabled = true;
-      button.textContent = form.dataset.busy;
+      button.textContent = busy;
     });
   }
 });

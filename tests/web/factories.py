@@ -12,7 +12,7 @@ from saliency_core.experiments.columns import Columns
 from webapp.accounts.models import User
 from webapp.accounts.services import sign_up
 from webapp.benchmarks.models import Benchmark, Shard, WorkerNode
-from webapp.benchmarks.services import queue_benchmark
+from webapp.benchmarks.services import create_benchmark
 from webapp.library.models import Classifier, Dataset
 
 _numbers = itertools.count(1)
@@ -72,15 +72,23 @@ def node(**fields: Any) -> WorkerNode:
 
 
 def queued_benchmark(owner: User | None = None, images: int = 10, **fields: Any) -> Benchmark:
-    return queue_benchmark(
+    """One method (grad_cam, with `parameters` and `enhancement`) and one experiment, unless `methods` and
+    `experiments` say which; `class_mapping`, `stratified` and `subset_seed` as the service takes them.
+    """
+    method = {
+        "key": "grad_cam",
+        "parameters": fields.pop("parameters", {}),
+        "enhancement": fields.pop("enhancement", None),
+    }
+    return create_benchmark(
         owner=owner or member(),
         classifier=fields.pop("classifier", None) or classifier(),
         dataset=fields.pop("dataset", None) or dataset(),
         number_of_images=images,
-        method="grad_cam",
-        parameters=fields.pop("parameters", {}),
-        experiment="insertion_deletion",
-        protocol="thesis@1",
+        methods=fields.pop("methods", None) or [method],
+        experiments=fields.pop("experiments", None)
+        or [{"key": "insertion_deletion", "protocol": "thesis@1"}],
+        **fields,
     )
 
 
@@ -91,10 +99,14 @@ def running_benchmark(
     from webapp.benchmarks import transitions
 
     benchmark = queued_benchmark(owner, images, **fields)
-    for start in range(0, images, per_shard):
-        Shard.objects.create(
-            benchmark=benchmark, method_index=0, start=start, stop=min(images, start + per_shard)
-        )
+    for method_index in range(len(benchmark.specification["methods"])):
+        for start in range(0, images, per_shard):
+            Shard.objects.create(
+                benchmark=benchmark,
+                method_index=method_index,
+                start=start,
+                stop=min(images, start + per_shard),
+            )
     transitions.start(benchmark)
     return benchmark
 

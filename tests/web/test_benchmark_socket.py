@@ -54,8 +54,8 @@ def test_snapshot_then_events_in_order() -> None:
     node = factories.node()
 
     def happen() -> None:
-        deliver(claim_shard(node), factories.columns(0, 4), {})
-        deliver(claim_shard(node), factories.columns(4, 8), {})
+        deliver(claim_shard(node), [factories.columns(0, 4)], {})
+        deliver(claim_shard(node), [factories.columns(4, 8)], {})
 
     snapshot, first, second = watch(benchmark, benchmark.owner, happen, 3)
     assert (snapshot["type"], snapshot["seq"]) == ("snapshot", 2)
@@ -70,7 +70,7 @@ def test_snapshot_then_events_in_order() -> None:
 
 def test_late_watcher_gets_the_state_as_it_is() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
-    deliver(claim_shard(factories.node()), factories.columns(0, 4), {})
+    deliver(claim_shard(factories.node()), [factories.columns(0, 4)], {})
     (snapshot,) = watch(benchmark, benchmark.owner, lambda: None, 1)
     assert snapshot["seq"] == 3
     assert snapshot["progress"]["images_done"] == 4

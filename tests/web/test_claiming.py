@@ -61,7 +61,7 @@ def test_parallel_claims_get_different_shards() -> None:
 def test_delivery_writes_result_and_done_together() -> None:
     benchmark = factories.running_benchmark(images=4, per_shard=4)
     claim = claim_shard(factories.node())
-    deliver(claim, factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim, [factories.columns(0, 4)], ENVIRONMENT)
     shard = Shard.objects.get(pk=claim.shard_id)
     assert shard.state == Shard.State.DONE
     assert shard.environment == ENVIRONMENT
@@ -72,9 +72,9 @@ def test_delivery_writes_result_and_done_together() -> None:
 def test_second_delivery_is_refused() -> None:
     factories.running_benchmark(images=4, per_shard=4)
     claim = claim_shard(factories.node())
-    deliver(claim, factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim, [factories.columns(0, 4)], ENVIRONMENT)
     with pytest.raises(ClaimLost):
-        deliver(claim, factories.columns(0, 4), ENVIRONMENT)
+        deliver(claim, [factories.columns(0, 4)], ENVIRONMENT)
     assert ShardResult.objects.count() == 1
 
 
@@ -88,11 +88,11 @@ def test_late_result_of_an_expropriated_worker_is_refused() -> None:
     assert current.shard_id == late.shard_id
     assert current.fence > late.fence
     with pytest.raises(ClaimLost):
-        deliver(late, factories.columns(0, 4), ENVIRONMENT)
+        deliver(late, [factories.columns(0, 4)], ENVIRONMENT)
     assert not still_ours(late)
     assert not extend_lease(late, 0.9)
     assert ShardResult.objects.count() == 0
-    deliver(current, factories.columns(0, 4), ENVIRONMENT)
+    deliver(current, [factories.columns(0, 4)], ENVIRONMENT)
     assert ShardResult.objects.count() == 1
 
 
@@ -163,11 +163,11 @@ def test_cancelling_takes_running_shards_from_their_workers() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
     node = factories.node()
     first, second = claim_shard(node), claim_shard(node)
-    deliver(first, factories.columns(0, 4), ENVIRONMENT)
+    deliver(first, [factories.columns(0, 4)], ENVIRONMENT)
     transitions.cancel(benchmark)
     assert not still_ours(second)
     with pytest.raises(ClaimLost):
-        deliver(second, factories.columns(4, 8), ENVIRONMENT)
+        deliver(second, [factories.columns(4, 8)], ENVIRONMENT)
     assert claim_shard(node) is None
     assert len(results_of(benchmark)) == 4
 
@@ -175,14 +175,14 @@ def test_cancelling_takes_running_shards_from_their_workers() -> None:
 def test_resumed_benchmark_goes_on_where_it_stopped() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
     node = factories.node()
-    deliver(claim_shard(node), factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim_shard(node), [factories.columns(0, 4)], ENVIRONMENT)
     claim_shard(node)
     transitions.cancel(benchmark)
     transitions.resume(benchmark)
     transitions.start(benchmark)
     claim = claim_shard(node)
     assert (claim.start, claim.stop) == (4, 8)
-    deliver(claim, factories.columns(4, 8), ENVIRONMENT)
+    deliver(claim, [factories.columns(4, 8)], ENVIRONMENT)
     assert claim_shard(node) is None
     assert list(results_of(benchmark).indices) == list(range(8))
 
@@ -205,7 +205,7 @@ def test_events_are_numbered_without_gaps_under_parallel_delivery() -> None:
 
     def deliver_one(claim: claiming.Claim) -> None:
         try:
-            deliver(claim, factories.columns(claim.start, claim.stop), ENVIRONMENT)
+            deliver(claim, [factories.columns(claim.start, claim.stop)], ENVIRONMENT)
         finally:
             connections.close_all()
 

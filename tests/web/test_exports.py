@@ -20,8 +20,8 @@ ENVIRONMENT = {"device": "Test processor", "versions": {"torch": "2.13.0"}}
 def finished_benchmark() -> Benchmark:
     benchmark = factories.running_benchmark(factories.member(username="Ada"), images=8, per_shard=4)
     node = factories.node()
-    deliver(claim_shard(node), factories.columns(0, 4), ENVIRONMENT)
-    deliver(claim_shard(node), factories.columns(4, 8, failed=(5,)), ENVIRONMENT)
+    deliver(claim_shard(node), [factories.columns(0, 4)], ENVIRONMENT)
+    deliver(claim_shard(node), [factories.columns(4, 8, failed=(5,))], ENVIRONMENT)
     reconciler.reconcile()
     benchmark.refresh_from_db()
     return benchmark
@@ -53,13 +53,22 @@ def test_report_names_all_that_the_figures_rest_on() -> None:
     ):
         assert part in report
     # (1 + 2 + 3 + 4 + 5 + 7 + 8) / 7 percent
-    assert "Insertion AUC     4.29 [" in report
-    assert "Failed            1" in report
+    (row,) = [line for line in report.splitlines() if line.startswith("Grad-CAM  4.29 [")]
+    assert row.split()[-3:] == ["7", "1", "0"]  # images, failed, constant maps
+
+
+def test_report_names_the_enhancement() -> None:
+    plain = report_text(factories.queued_benchmark())
+    assert "enhancement" not in plain
+    report = report_text(factories.queued_benchmark(enhancement={"base_term": "once"}))
+    assert "Grad-CAM + enhancement" in report
+    assert "    base_term:               once\n    coverage_normalise:      False" in report
 
 
 def test_unfinished_benchmark_exports_what_it_has() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
-    assert "Images            0" in report_text(benchmark)
+    (row,) = [line for line in report_text(benchmark).splitlines() if line.startswith("Grad-CAM  –")]
+    assert row.split()[-3:] == ["0", "0", "0"]
     assert len(list(csv_lines(benchmark))) == 1
-    deliver(claim_shard(factories.node()), factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim_shard(factories.node()), [factories.columns(0, 4)], ENVIRONMENT)
     assert len(list(csv_lines(benchmark))) == 5

@@ -56,7 +56,11 @@ def addresses(benchmark: Benchmark) -> dict[str, str]:
         "benchmark, sorted": reverse("benchmarks:detail", kwargs=own) + "?sort=-overall&page=1",
         "live parts": reverse("benchmarks:live_parts", kwargs=own),
         "images": reverse("benchmarks:images", kwargs=own),
+        "classes": reverse("benchmarks:classes", kwargs=own),
         "csv": reverse("benchmarks:images_csv", kwargs=own),
+        "summary": reverse("benchmarks:table", kwargs={**own, "name": "summary"}),
+        "latex": reverse("benchmarks:latex", kwargs=own),
+        "json": reverse("benchmarks:json", kwargs=own),
         "report": reverse("benchmarks:report", kwargs=own),
         "workers": reverse("benchmarks:workers"),
         "models": reverse("library:classifiers"),
@@ -92,8 +96,11 @@ def test_anonymous_visitors_are_sent_to_sign_in(client: Client, benchmark: Bench
 
 def test_the_benchmarks_of_others_are_not_found(client: Client, benchmark: Benchmark) -> None:
     client.force_login(factories.member())
-    for name in ("detail", "live_parts", "images", "images_csv", "report"):
+    for name in (
+        "detail", "live_parts", "images", "classes", "images_csv", "latex", "json", "archive", "report",
+    ):  # fmt: skip
         assert client.get(reverse(f"benchmarks:{name}", args=[benchmark.pk])).status_code == 404, name
+    assert client.get(reverse("benchmarks:table", args=[benchmark.pk, "summary"])).status_code == 404
     for name in ("cancel", "resume", "maps"):
         assert client.post(reverse(f"benchmarks:{name}", args=[benchmark.pk])).status_code == 404, name
     benchmark.refresh_from_db()
@@ -174,7 +181,7 @@ def test_new_benchmark_keeps_what_was_typed(client: Client, member: User) -> Non
 
 
 def test_new_benchmark_offers_the_layers_of_the_model_and_is_queued(client: Client, member: User) -> None:
-    form = new_benchmark_form() | {"parameter_layer": "features.0"}
+    form = new_benchmark_form() | {"method-0-parameter_layer": "features.0"}
     page = client.get(reverse("benchmarks:new"), form).content.decode()
     assert '<option value="features.0" selected>' in page
     assert "14 × 14" in page
@@ -185,18 +192,26 @@ def test_new_benchmark_offers_the_layers_of_the_model_and_is_queued(client: Clie
 
 
 def test_new_benchmark_refuses_a_layer_that_does_not_exist(client: Client, member: User) -> None:
-    response = client.post(reverse("benchmarks:new"), new_benchmark_form() | {"parameter_layer": "nowhere"})
+    response = client.post(
+        reverse("benchmarks:new"), new_benchmark_form() | {"method-0-parameter_layer": "nowhere"}
+    )
     assert response.status_code == 422
     assert not Benchmark.objects.exists()
 
 
 @pytest.mark.parametrize(
-    "query", ["classifier=x&dataset=-1", "number_of_images=9999999", "method=?&protocol=?/?"]
+    "query",
+    [
+        "classifier=x&dataset=-1",
+        "number_of_images=9999999",
+        "method=?&experiment=?/?",
+        "method-9999-key=rise&method-0-enhance=x&drop=y",
+    ],
 )
 def test_new_benchmark_takes_any_address(client: Client, member: User, query: str) -> None:
     new_benchmark_form()
     for name in ("new", "expected_time"):
-        assert client.get(f"{reverse(f'benchmarks:{name}')}?{query}").status_code == 200
+        assert client.get(f"{reverse(f'benchmarks:{name}')}?{query}", follow=True).status_code == 200
 
 
 def test_a_member_without_anything_is_told_what_to_do(client: Client, member: User) -> None:
@@ -261,9 +276,9 @@ def new_benchmark_form() -> dict[str, str]:
         "dataset": str(factories.dataset().pk),
         "number_of_images": "10",
         "subset_seed": "0",
-        "method": "grad_cam",
-        "protocol": "insertion_deletion/thesis@1",
-        "parameter_layer": "",
+        "experiment": "insertion_deletion/thesis@1",
+        "method-0-key": "grad_cam",
+        "method-0-parameter_layer": "",
     }
 
 

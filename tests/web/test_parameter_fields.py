@@ -83,5 +83,5 @@ def test_form_of_a_benchmark_begins_with_the_usual_method(family: str, method: s
     factories.dataset()
     classifier = factories.classifier(family=family)
     form = BenchmarkForm(None, owner=factories.member(), chosen=QueryDict(f"classifier={classifier.pk}"))
-    assert form.method_description.key == method
-    assert form["method"].value() == method
+    assert [each.description.key for each in form.methods] == [method]
+    assert form.methods[0]["key"].value() == method

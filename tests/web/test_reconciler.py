@@ -33,14 +33,14 @@ def fail_all_attempts(node: WorkerNode, reason: str) -> None:
 def test_benchmark_with_all_shards_done_succeeds_with_its_figures() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
     node = factories.node()
-    deliver(claim_shard(node), factories.columns(0, 4), ENVIRONMENT)
-    deliver(claim_shard(node), factories.columns(4, 8, failed=(5,)), ENVIRONMENT)
+    deliver(claim_shard(node), [factories.columns(0, 4)], ENVIRONMENT)
+    deliver(claim_shard(node), [factories.columns(4, 8, failed=(5,))], ENVIRONMENT)
     reconciler.reconcile()
     benchmark.refresh_from_db()
     assert benchmark.state == Benchmark.State.SUCCEEDED
     assert benchmark.finished is not None
     # Images 0 to 7 without 5: (1 + 2 + 3 + 4 + 5 + 7 + 8) / 100 / 7
-    assert benchmark.figures["insertion_auc"]["mean"] == pytest.approx(0.3 / 7)
+    assert benchmark.figures["entries"][0]["figures"]["insertion_auc"]["value"] == pytest.approx(0.3 / 7)
     assert benchmark.figures["images"] == 7
     assert benchmark.figures["failed"] == 1
     assert kinds(benchmark)[-1] == "succeeded"
@@ -48,19 +48,19 @@ def test_benchmark_with_all_shards_done_succeeds_with_its_figures() -> None:
 
 def test_interim_figures_are_kept_and_announced_once() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
-    deliver(claim_shard(factories.node()), factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim_shard(factories.node()), [factories.columns(0, 4)], ENVIRONMENT)
     reconciler.reconcile()
     reconciler.reconcile()
     benchmark.refresh_from_db()
     assert benchmark.state == Benchmark.State.RUNNING
-    assert benchmark.figures["insertion_auc"]["mean"] == pytest.approx(0.025)
+    assert benchmark.figures["entries"][0]["figures"]["insertion_auc"]["value"] == pytest.approx(0.025)
     assert kinds(benchmark).count("figures") == 1
 
 
 def test_benchmark_ends_with_what_it_has_when_a_shard_is_set_aside() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
     node = factories.node()
-    deliver(claim_shard(node), factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim_shard(node), [factories.columns(0, 4)], ENVIRONMENT)
     fail_all_attempts(node, "crashed")
     reconciler.reconcile()
     benchmark.refresh_from_db()
@@ -84,7 +84,7 @@ def test_resume_tries_images_again_that_were_set_aside() -> None:
     benchmark.refresh_from_db()
     transitions.resume(benchmark)
     transitions.start(benchmark)
-    deliver(claim_shard(node), factories.columns(0, 4), ENVIRONMENT)
+    deliver(claim_shard(node), [factories.columns(0, 4)], ENVIRONMENT)
     reconciler.reconcile()
     benchmark.refresh_from_db()
     assert (benchmark.state, benchmark.figures["images"]) == (Benchmark.State.SUCCEEDED, 4)
@@ -101,7 +101,7 @@ def test_benchmark_without_any_figure_fails_with_the_reason() -> None:
 
 def test_benchmark_whose_images_all_fail_says_so() -> None:
     benchmark = factories.running_benchmark(images=2, per_shard=2)
-    deliver(claim_shard(factories.node()), factories.columns(0, 2, failed=(0, 1)), ENVIRONMENT)
+    deliver(claim_shard(factories.node()), [factories.columns(0, 2, failed=(0, 1))], ENVIRONMENT)
     reconciler.reconcile()
     benchmark.refresh_from_db()
     assert benchmark.state == Benchmark.State.FAILED

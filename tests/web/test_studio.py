@@ -37,6 +37,31 @@ def test_another_class_or_image_is_another_map(other: tuple[str, int]) -> None:
     assert services.explain_benchmark_images(**ask, images=[other])[other[0]].digest != first.digest
 
 
+def test_an_enhanced_map_is_another_one_and_is_drawn_apart() -> None:
+    owner, classifier, dataset = factories.member(), factories.classifier(), factories.dataset()
+    asked_for = {"classifier": classifier, "dataset": dataset}
+    rows = []
+    for enhancement in (None, {"stride": 64}):
+        benchmark = factories.running_benchmark(owner, enhancement=enhancement, **asked_for)
+        ask = {"owner": owner, "benchmark": benchmark, "images": [("a.jpg", 3)]}
+        rows += services.explain_benchmark_images(**ask).values()
+    plain, enhanced = rows
+    assert plain.specified_method["enhancement"] is None
+    assert enhanced.specified_method == benchmark.specification["methods"][0]
+    assert services.claim_explanations() == [plain]
+    assert services.claim_explanations() == [enhanced]
+
+
+def test_maps_drawn_before_there_was_an_enhancement_are_found_again() -> None:
+    benchmark = factories.running_benchmark()
+    method = benchmark.specification["methods"][0]
+    old = {"key": method["key"], "parameters": method["parameters"]}
+    digests = {
+        services.explanation_digest(benchmark.specification, each, "a.jpg", 3) for each in (method, old)
+    }
+    assert len(digests) == 1
+
+
 def test_claimed_maps_are_those_that_share_classifier_and_method() -> None:
     asked()
     asked()
@@ -63,14 +88,14 @@ def test_slow_map_keeps_its_lease() -> None:
     asked()
     claimed = services.claim_explanations()
     Explanation.objects.update(lease_expires=Now() - timedelta(seconds=1))
-    services.keep_explanations(claimed)
+    services.keep_leases(claimed)
     assert services.reclaim_lost_explanations() == 0
 
 
 def test_map_given_back_does_not_count_as_an_attempt() -> None:
     asked()
     claimed = services.claim_explanations()
-    assert services.give_back_explanation(claimed[0])
+    assert services.give_back(claimed[0])
     row = Explanation.objects.get(pk=claimed[0].pk)
     assert (row.state, row.attempt) == (Explanation.State.WAITING, 0)
 

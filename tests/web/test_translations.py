@@ -15,9 +15,12 @@ from babel.messages.pofile import read_po
 from django.test import Client
 from django.utils.translation import gettext, override
 
+from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
+from saliency_core.datasets.base import FORMATS
 from saliency_core.descriptions import Parameter
 from saliency_core.enhancement.description import SLIDING_WINDOW
-from saliency_core.experiments.base import experiment_descriptions
+from saliency_core.experiments.base import create_experiment, experiment_descriptions
+from saliency_core.experiments.figures import COMMON_FIGURES
 from saliency_core.methods.registry import method_descriptions
 
 TRANS = re.compile(r"""\{%\s*trans(?:late)?\s+(?:"([^"]+)"|'([^']+)')""")
@@ -41,6 +44,30 @@ def test_every_text_is_translated(repository: Path, catalogue: Catalog) -> None:
         *texts_of_obstacles(repository),
     }
     assert sorted(shown - translated) == []
+
+
+def test_texts_of_every_part_of_an_experiment_are_looked_for() -> None:
+    """One of each kind, so that none of them can drop out of the test above unnoticed."""
+    texts = set(texts_of_descriptions())
+    assert {
+        "Pointing game",  # an experiment
+        "As torchray@1, within 15 pixels of a segmentation mask (COCO).",  # a protocol that is not the default
+        "Thesis, chapter 3, another reading",  # a source
+        "Rank correlation, at the end",  # a figure that not every protocol has
+        "Share of the images whose masked version has a higher probability of the class.",  # its definition
+        "Memory per map",  # a figure of every experiment
+        "IoU by share of pixels",  # a curve
+        "Similarity to the intact model's map",  # its y axis
+        "Share of highest pixels",  # its x axis
+        "PASCAL VOC",  # a format
+        "The folder val with val_annotations.txt and images: a class and a box for each image.",
+        "Shapes ViT",  # a classifier
+    } <= texts
+
+
+def test_translations_can_be_compiled(catalogue: Catalog) -> None:
+    """What pybabel refuses, such as a per cent sign before a word that begins like a placeholder."""
+    assert [(message.id, errors) for message, errors in catalogue.check()] == []
 
 
 def test_translations_keep_their_placeholders(catalogue: Catalog) -> None:
@@ -105,14 +132,30 @@ def texts_of_python(repository: Path) -> Iterator[str]:
 
 def texts_of_descriptions() -> Iterator[str]:
     for method in method_descriptions():
-        yield from filter(None, (method.title, method.summary))
+        yield from filter(None, (method.title, method.summary, *method.presets))
         yield from texts_of_parameters(method.parameters)
     yield from (SLIDING_WINDOW.title, SLIDING_WINDOW.summary)
     yield from texts_of_parameters(SLIDING_WINDOW.parameters)
-    for experiment in experiment_descriptions():
-        yield from filter(None, (experiment.title, experiment.summary))
-        for protocol in experiment.protocols:
-            yield from filter(None, (protocol.summary, protocol.source))
+    yield from texts_of_experiments()
+    for format in FORMATS:
+        yield from (format.title, format.help)
+    for classifier in BUILTIN_CLASSIFIERS:
+        yield classifier.title
+
+
+def texts_of_experiments() -> Iterator[str]:
+    """Titles, protocols, figures and curves; figures and curves may differ between protocols."""
+    for figure in COMMON_FIGURES:
+        yield from (figure.title, figure.summary)
+    for description in experiment_descriptions():
+        yield from (description.title, description.summary)
+        for protocol in description.protocols:
+            yield from (protocol.summary, protocol.source)
+            experiment = create_experiment(description.key, protocol.name)
+            for figure in experiment.figures():
+                yield from (figure.title, figure.summary)
+            for curve in experiment.curves():
+                yield from (curve.title, curve.x_title, curve.y_title)
 
 
 def texts_of_parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:

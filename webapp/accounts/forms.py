@@ -1,13 +1,15 @@
-"""Signing in and signing up."""
+"""Signing in, signing up, and API tokens."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -76,3 +78,31 @@ class SignUpForm(forms.Form):
             except ValidationError as refusal:
                 add_refusal(self, refusal)
         return cleaned
+
+
+class TokenForm(forms.Form):
+    """A new API token: what it is called and how long it lasts."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=100,
+        help_text=_("What uses it, such as “nightly comparison” or a machine's name."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    days = forms.TypedChoiceField(
+        label=_("Expires"),
+        choices=[
+            ("30", _("after 30 days")),
+            ("90", _("after 90 days")),
+            ("365", _("after a year")),
+            ("", _("never")),
+        ],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        initial="90",
+    )
+
+    def expires(self) -> datetime | None:
+        days = self.cleaned_data["days"]
+        return None if days is None else timezone.now() + timedelta(days=days)

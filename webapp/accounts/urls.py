@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from webapp.accounts import views
+from webapp.accounts import token_views, views
 
 app_name = "accounts"
 
@@ -13,6 +13,8 @@ urlpatterns = [
     path("sign-up/", views.sign_up, name="sign_up"),
     path("sign-out/", LogoutView.as_view(next_page="accounts:home"), name="sign_out"),
     path("account/", views.account, name="account"),
+    path("account/tokens/", token_views.tokens, name="tokens"),
+    path("account/tokens/<int:pk>/revoke/", token_views.revoke, name="revoke_token"),
     path("theme/", views.choose_theme, name="theme"),
     path("language/", views.choose_language, name="language"),
 ]

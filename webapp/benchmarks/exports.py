@@ -1,45 +1,138 @@
-"""What can be taken away: one row an image as CSV, and a report as plain text."""
+"""What can be taken away: tables, LaTeX, JSON and a report from the summaries, and one archive with everything."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from saliency_core.experiments.base import protocol as find_protocol
-from saliency_core.experiments.summary import confidence_bins, summarise
-from saliency_core.report import csv_rows, text_report
-from webapp.benchmarks.models import Benchmark
-from webapp.benchmarks.selectors import environments_of, results_of, working_seconds
+from django.conf import settings
+
+from saliency_core.experiments.columns import Columns
+from saliency_core.experiments.summary import summarise_result
+from saliency_core.output.folder import write_folder
+from saliency_core.output.json_document import json_text
+from saliency_core.output.latex import matrix_table
+from saliency_core.output.summarised import Summarised
+from saliency_core.output.tables import bin_rows, class_rows, curve_rows, summary_rows, unit_rows
+from saliency_core.output.text import blocks, results_text
+from saliency_core.report import tree_lines
+from webapp.benchmarks.models import Benchmark, ResultSummary
+from webapp.benchmarks.results import Place, columns_of, environment_of, places_of, result_of
+from webapp.benchmarks.selectors import environments_of, working_seconds
+from webapp.benchmarks.summaries import RESAMPLES, result_counts
+from webapp.environment import REPOSITORY
+
+Rows = Iterable[Sequence[str]]
+
+TABLES: Mapping[str, Callable[[Sequence[Summarised]], Rows]] = {
+    "summary": summary_rows,
+    "classes": class_rows,
+    "bins": bin_rows,
+    "curves": curve_rows,
+}
+# Beyond this the JSON document has no columns by image, which the tables have all the same.
+MOST_UNITS_IN_JSON = 50_000
+ARCHIVE_SECONDS = 600
+
+_archive_lock = Lock()
 
 
-def csv_lines(benchmark: Benchmark) -> Iterator[str]:
+class ArchiveFailed(Exception):
+    """The archive could not be made; the message says why."""
+
+
+# --- tables and texts ----------------------------------------------------------------------------------------
+
+
+def csv_lines(benchmark: Benchmark, *, method_index: int = 0, experiment_index: int = 0) -> Iterator[str]:
     """The table of the images, line by line: measured and failed ones, in the order of the data set."""
+    return _lines(unit_rows(columns_of(benchmark, (method_index, experiment_index), with_curves=False)))
+
+
+def table_lines(benchmark: Benchmark, name: str) -> Iterator[str]:
+    """One of TABLES over all methods and experiments, line by line."""
+    return _lines(TABLES[name](summarised_results(benchmark)))
+
+
+def latex_text(benchmark: Benchmark) -> str:
+    """A table of methods and figures for every experiment."""
+    return "\n".join(matrix_table(block) for block in blocks(summarised_results(benchmark)))
+
+
+def results_json(benchmark: Benchmark) -> str:
+    """Everything as one document, with the columns by image unless there are very many."""
+    units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
+    small = units <= MOST_UNITS_IN_JSON
+    found = summarised_results(
+        benchmark, columns=(lambda place: columns_of(benchmark, place)) if small else None
+    )
+    return json_text(found, with_images=small)
+
+
+def report_text(benchmark: Benchmark) -> str:
+    """Everything one needs to quote the benchmark or to repeat it, with its figures."""
+    lines = ["Saliscope benchmark report", "", *tree_lines(provenance(benchmark)), "", ""]
+    return "\n".join(lines) + results_text(summarised_results(benchmark))
+
+
+def summarised_results(
+    benchmark: Benchmark, *, columns: Callable[[Place], Columns] | None = None
+) -> list[Summarised]:
+    """The results with the figures that are kept; without `columns` they have their failures only.
+
+    Nothing is computed but for what has no summary yet.
+    """
+    environment = environment_of(benchmark)
+    rows = {(row.method_index, row.experiment_index): row for row in benchmark.summaries.defer("running")}
+    found = []
+    for place in places_of(benchmark):
+        row = rows.get(place)
+        known = Columns(failures=row.content["failures"] if row else [])
+        result = result_of(benchmark, place, columns(place) if columns else known, environment)
+        found.append(Summarised(result, _summary(row) if row else _summary_of_nothing(result)))
+    return found
+
+
+def _summary(row: ResultSummary) -> dict[str, Any]:
+    return {
+        **row.content,
+        "classes": row.classes,
+        "interval": {**row.content["interval"], "resamples": RESAMPLES},
+    }
+
+
+def _summary_of_nothing(result: Any) -> dict[str, Any]:
+    return summarise_result(Columns(), result.experiment, resamples=RESAMPLES)
+
+
+def _lines(rows: Rows) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    for row in csv_rows(results_of(benchmark, with_curves=False)):
+    for row in rows:
         writer.writerow(row)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
 
 
-def report_text(benchmark: Benchmark) -> str:
-    """Everything one needs to quote the benchmark or to repeat it, with its figures."""
-    columns = results_of(benchmark, with_curves=False)
-    return text_report(provenance(benchmark), summarise(columns), confidence_bins(columns), columns.failures)
-
-
 def provenance(benchmark: Benchmark) -> dict[str, Any]:
-    """What was measured, how, with what and when."""
+    """What was measured, when and with what; how, is with each result."""
     specification = benchmark.specification
     classifier, dataset, subset = (
         specification["classifier"],
         specification["dataset"],
         specification["subset"],
     )
-    method, experiment = specification["methods"][0], specification["experiments"][0]
     environments = environments_of(benchmark)
     return {
         "benchmark": str(benchmark),
@@ -53,7 +146,6 @@ def provenance(benchmark: Benchmark) -> dict[str, Any]:
             "name": classifier["name"],
             "architecture": f"{classifier['library']} {classifier['architecture']}",
             "weights sha256": classifier["weights_sha256"] or "not known yet",
-            "preprocessing": classifier["preprocessing"],
         },
         "data set": {
             "name": dataset["name"],
@@ -61,9 +153,6 @@ def provenance(benchmark: Benchmark) -> dict[str, Any]:
             "fingerprint": dataset["fingerprint"],
             "images": f"{subset['count']} of {dataset['number_of_images']} (subset seed {subset['seed']})",
         },
-        "method": {"key": method["key"], **method["parameters"]},
-        "protocol": find_protocol(experiment["key"], experiment["protocol"]).to_dict(),
-        "precision": specification["precision"],
         "specification sha256": benchmark.specification_sha256 or "not sealed yet",
         "devices": sorted({str(environment.get("device")) for environment in environments}) or ["none yet"],
         "versions": environments[0].get("versions", {}) if environments else {},
@@ -76,3 +165,78 @@ def _time(value: Any) -> str:
 
 def _duration(seconds: float | None) -> str:
     return "not yet" if seconds is None else f"{seconds:.1f} s"
+
+
+# --- the archive ---------------------------------------------------------------------------------------------
+
+
+def archive_path(benchmark: Benchmark) -> Path:
+    """The archive of what there is now, made unless it is there: by another process, as plots need much memory.
+
+    One at a time; the archive of earlier results is deleted. Raises ArchiveFailed.
+    """
+    folder = settings.STATE_DIR / "exports"
+    path = folder / f"benchmark-{benchmark.pk}-{_state(benchmark)}.zip"
+    with _archive_lock:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _make(benchmark, path)
+            for other in folder.glob(f"benchmark-{benchmark.pk}-*.zip"):
+                if other != path:
+                    other.unlink(missing_ok=True)
+    return path
+
+
+def _state(benchmark: Benchmark) -> str:
+    state = [
+        benchmark.created.isoformat(),
+        benchmark.state,
+        benchmark.figures_complete,
+        benchmark.figures_shards,
+    ]
+    counts = sorted(result_counts(benchmark).items())
+    return hashlib.sha256(json.dumps([state, counts]).encode()).hexdigest()[:16]
+
+
+def _make(benchmark: Benchmark, path: Path) -> None:
+    command = [
+        sys.executable,
+        str(REPOSITORY / "manage.py"),
+        "export_benchmark",
+        str(benchmark.pk),
+        str(path),
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=ARCHIVE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise ArchiveFailed(f"It took longer than {ARCHIVE_SECONDS} seconds.") from None
+    if done.returncode:
+        raise ArchiveFailed((done.stderr.strip().splitlines() or ["The process that makes it ended."])[-1])
+
+
+def write_archive(benchmark: Benchmark, path: Path) -> None:
+    """Writes everything about the benchmark as one ZIP, in one step."""
+    units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
+    small = units <= MOST_UNITS_IN_JSON
+    results = summarised_results(
+        benchmark, columns=lambda place: columns_of(benchmark, place, with_curves=small)
+    )
+    with tempfile.TemporaryDirectory(dir=path.parent) as name:
+        folder = Path(name) / f"benchmark-{benchmark.pk}"
+        write_folder(results, folder, images_in_json=small)
+        lines = tree_lines(provenance(benchmark))
+        (folder / "benchmark.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        specification = dict(benchmark.specification)
+        # Where data lie on the server is nobody's business elsewhere.
+        specification["dataset"] = {
+            key: value for key, value in specification["dataset"].items() if key != "path"
+        }
+        (folder / "specification.json").write_text(
+            json.dumps(specification, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
+        part = Path(name) / "archive.part"
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(folder.rglob("*")):
+                if file.is_file():
+                    archive.write(file, file.relative_to(folder.parent))
+        part.replace(path)

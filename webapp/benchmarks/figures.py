@@ -1,15 +1,27 @@
-"""The figures of a benchmark: computed from all its results by the one definition in saliency_core."""
+"""The figures of a benchmark: what its row keeps of the summaries, and the one that stands for it in lists.
+
+{"images", "failed": the most of any entry; "entries": [{"method", "experiment": indices into the specification's lists;
+"images", "units", "failed", "degenerate": counts; "complete": whether all intervals are computed;
+"figures": {key: {"value", "low", "high", "n"}}}]}; values are fractions of 1 where a figure's unit is percent.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 
-from saliency_core.experiments.summary import summarise
+from saliency_core.errors import ParameterError
+from saliency_core.experiments.figures import Figure
+from saliency_core.output.numbers import shown
 from webapp.benchmarks.events import record_event
-from webapp.benchmarks.models import Benchmark, Shard
-from webapp.benchmarks.selectors import results_of
+from webapp.benchmarks.models import Benchmark, ResultSummary, Shard
+from webapp.benchmarks.results import experiment_of
+from webapp.benchmarks.summaries import complete_next, refresh_summaries
+
+_COUNTS = ("images", "units", "failed", "degenerate")
 
 
 def refresh_figures(benchmark: Benchmark, *, announce: bool = True) -> tuple[dict[str, Any], int]:
@@ -18,9 +30,77 @@ def refresh_figures(benchmark: Benchmark, *, announce: bool = True) -> tuple[dic
     Announced to watchers as the event `figures` unless the caller has an event of its own.
     """
     shards = benchmark.shards.filter(state=Shard.State.DONE).count()
-    figures = summarise(results_of(benchmark, with_curves=False))
+    figures = figures_of(refresh_summaries(benchmark))
+    # What is left of the intervals, and the comparisons, follow when the benchmark has ended.
+    Benchmark.objects.filter(pk=benchmark.pk).update(figures_complete=False)
     if announce:
-        with transaction.atomic():
-            Benchmark.objects.filter(pk=benchmark.pk).update(figures=figures, figures_shards=shards)
-            record_event(benchmark, "figures", {"shards": shards})
+        _announce(benchmark, figures, shards)
     return figures, shards
+
+
+def complete_figures(benchmark: Benchmark) -> bool:
+    """One step towards all intervals of a benchmark that has ended; its row and its watchers learn of the last one.
+
+    False if there was nothing left to do.
+    """
+    if complete_next(benchmark):
+        return True
+    figures = figures_of(refresh_summaries(benchmark))
+    ended = Benchmark.objects.filter(pk=benchmark.pk).exclude(state__in=Benchmark.UNFINISHED)
+    if ended.update(figures_complete=True) and figures != benchmark.figures:
+        _announce(benchmark, figures, benchmark.figures_shards)
+    return False
+
+
+def figures_of(summaries: Iterable[ResultSummary]) -> dict[str, Any]:
+    entries = [
+        {
+            "method": row.method_index,
+            "experiment": row.experiment_index,
+            **{name: row.content[name] for name in _COUNTS},
+            "complete": row.complete,
+            "figures": row.content["figures"],
+        }
+        for row in summaries
+    ]
+    most = {name: max((entry[name] for entry in entries), default=0) for name in ("images", "failed")}
+    return {**most, "entries": entries}
+
+
+def _announce(benchmark: Benchmark, figures: dict[str, Any], shards: int) -> None:
+    with transaction.atomic():
+        Benchmark.objects.filter(pk=benchmark.pk).update(figures=figures, figures_shards=shards)
+        record_event(benchmark, "figures", {"shards": shards})
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The first figure of the first experiment, of the best method."""
+
+    figure: Figure
+    interval: dict[str, Any]
+    method_index: int
+
+
+def headline(benchmark: Benchmark) -> Headline | None:
+    """None before there is a figure, or where none of several methods is better."""
+    entries = [entry for entry in benchmark.figures.get("entries", ()) if entry["experiment"] == 0]
+    try:
+        figure = experiment_of(benchmark, 0).figures()[0]
+    except ParameterError:
+        return None  # of an experiment that there is no more
+    found = {entry["method"]: entry["figures"].get(figure.key) for entry in entries}
+    known = {method: each for method, each in found.items() if each and each["value"] is not None}
+    best = best_of(figure, {method: each["value"] for method, each in known.items()})
+    if len(known) == 1:
+        best = set(known)
+    return Headline(figure, known[min(best)], min(best)) if best else None
+
+
+def best_of(figure: Figure, values: dict[int, float]) -> set[int]:
+    """The methods with the best value as shown; none where no end is better or there is nothing to compare."""
+    if not figure.better or len(values) < 2:
+        return set()
+    written = {method: float(shown(value, figure.unit)) for method, value in values.items()}
+    best = (max if figure.better == "higher" else min)(written.values())
+    return {method for method, value in written.items() if value == best}

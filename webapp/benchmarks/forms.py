@@ -1,47 +1,66 @@
-"""The form of a new benchmark; its second half is built from the chosen method's own description."""
+"""The form of a new benchmark: what is explained, by which methods, how it is measured."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from saliency_core.experiments.base import experiment_descriptions
-from saliency_core.methods.registry import method_description, method_descriptions
+from saliency_core.methods.registry import method_descriptions
 from webapp.accounts.models import User
+from webapp.benchmarks.class_mappings import (
+    MOST_CHARACTERS,
+    builtin_mapping,
+    class_labels_count,
+    fitting_mappings,
+    mapping_between,
+    typed_mapping,
+    why_not_mapped,
+)
+from webapp.benchmarks.form_choices import (
+    ExperimentGroup,
+    MethodOption,
+    experiment_groups,
+    method_options,
+    protocol_choices,
+)
+from webapp.benchmarks.method_form import ENHANCEMENT_PREFIX, PREFIX, MethodForm
+from webapp.benchmarks.refusals import MOST_METHODS
 from webapp.common.forms import add_refusal
-from webapp.common.parameter_fields import field_for
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
 
-PREFIX = "parameter_"
 USUAL_NUMBER_OF_IMAGES = 500
 USUAL_METHOD = {"cnn": "grad_cam", "vit": "transformer_attribution"}
 """What the form shows first, by the classifier's family."""
-FAMILIES = {
-    "cam": _("Class activation"),
-    "gradient": _("Gradient"),
-    "propagation": _("Propagation"),
-    "perturbation": _("Perturbation"),
-    "transformer": _("Transformer attention"),
-    "baseline": _("Baseline"),
-}
+USUAL_EXPERIMENT = "insertion_deletion/thesis@1"
+OWN_LIST = "own"
+METHOD_FIELD = re.compile(r"method-(\d{1,4})-(\w+)")
+PLACE_IN_METHOD = re.compile(r"methods\.(\d+)\.(key|parameters|enhancement)(?:\.(\w+))?")
+PLACE_OF_EXPERIMENT = re.compile(r"experiments\.(\d+)")
 
 
-def method_choices() -> list[tuple[str, list[tuple[str, str]]]]:
-    """All methods, grouped by family."""
-    groups: dict[str, list[tuple[str, str]]] = {family: [] for family in FAMILIES}
-    for method in method_descriptions():
-        groups[method.family].append((method.key, gettext(method.title)))
-    return [(str(FAMILIES[family]), methods) for family, methods in groups.items() if methods]
+def changes_only(sent: QueryDict) -> bool:
+    """Whether a button was pressed that changes what is chosen and queues nothing."""
+    return bool(sent.get("do") or sent.get("drop"))
 
 
 class BenchmarkForm(forms.Form):
-    """Bound with `data`, or showing what `chosen` (the page's address) says, with defaults for the rest."""
+    """Bound with `data`, or showing what `chosen` (the page's address) says, with defaults for the rest.
+
+    Each chosen method has a MethodForm. What is sent with `do=add` has the method `add` added, with `drop=N` that
+    one taken out. `sent` marks what a page has sent: there, nothing ticked means nothing.
+    """
 
     classifier = forms.ModelChoiceField(Classifier.objects.none(), label=_("Model"), empty_label=None)
     dataset = forms.ModelChoiceField(Dataset.objects.none(), label=_("Data set"), empty_label=None)
@@ -53,24 +72,52 @@ class BenchmarkForm(forms.Form):
         initial=0,
         help_text=_("The same seed chooses the same images; it matters only where not all are taken."),
     )
-    method = forms.ChoiceField(label=_("Method"))
-    protocol = forms.ChoiceField(label=_("Experiment and protocol"))
+    stratified = forms.BooleanField(
+        label=_("Every class has its share"),
+        required=False,
+        help_text=_("Draws from each class in proportion to its number of images."),
+    )
+    experiment = forms.MultipleChoiceField(
+        label=_("Experiments"), error_messages={"required": _("Choose at least one experiment.")}
+    )
+    class_mapping = forms.ChoiceField(label=_("What the model calls the classes"), required=False)
+    class_list = forms.CharField(
+        label=_("List of classes"),
+        required=False,
+        max_length=MOST_CHARACTERS,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text=_(
+            "CSV with the columns label,class: a line for each class of the data set, several where it stands for "
+            "several outputs, an empty class to leave it out. Classes are names, ids or numbers of the model's outputs."
+        ),
+    )
+    class_file = forms.FileField(label=_("… or a file with it"), required=False)
+    sent = forms.CharField(widget=forms.HiddenInput, required=False, initial="1")
 
-    def __init__(self, data: QueryDict | None, *, owner: User, chosen: QueryDict) -> None:
-        super().__init__(data)
+    def __init__(
+        self,
+        data: QueryDict | None,
+        *,
+        owner: User,
+        chosen: QueryDict,
+        files: MultiValueDict[str, UploadedFile] | None = None,
+    ) -> None:
+        super().__init__(data, files)
         self.owner = owner
         self.source = data if data is not None else chosen
+        self.method_errors: list[str] = []
+        self.experiment_errors: dict[str, list[str]] = {}
         self.fields["classifier"].queryset = classifiers_for(owner)
         self.fields["dataset"].queryset = datasets_for(owner)
-        self.fields["method"].choices = method_choices()
-        self.fields["protocol"].choices = protocol_choices()
+        self.fields["experiment"].choices = protocol_choices()
         self.chosen_classifier = self._chosen("classifier")
         self.chosen_dataset = self._chosen("dataset")
-        self.method_description = self._chosen_method()
+        self.chosen_experiments = self._chosen_experiments()
         self._limit_number_of_images()
-        self._add_parameters()
+        self._offer_class_mappings()
         if data is None:
-            self._show_chosen(chosen)
+            self._show_chosen()
+        self.methods = self._chosen_methods()
 
     def _chosen(self, name: str) -> Any:
         """The row that is chosen so far; the first one where none is, or one that does not exist."""
@@ -84,13 +131,36 @@ class BenchmarkForm(forms.Form):
         self.initial.setdefault(name, found.pk if found else None)
         return found
 
-    def _chosen_method(self) -> Any:
-        known = {each.key for each in method_descriptions()}
-        key = self.source.get("method", "")
-        if key not in known:
-            key = USUAL_METHOD.get(getattr(self.chosen_classifier, "family", ""), "grad_cam")
-        self.initial.setdefault("method", key)
-        return method_description(key)
+    def _chosen_experiments(self) -> list[str]:
+        """Ticked protocols, as "insertion_deletion/thesis@1"."""
+        known = dict(self.fields["experiment"].choices)
+        chosen = [value for value in dict.fromkeys(self.source.getlist("experiment")) if value in known]
+        if not chosen and "sent" not in self.source:
+            chosen = [USUAL_EXPERIMENT]
+        self.initial["experiment"] = chosen
+        return chosen
+
+    def _chosen_methods(self) -> list[MethodForm]:
+        """The methods in the order of their numbers, numbered anew; `method=KEY` in an address is one with defaults."""
+        known = {method.key for method in method_descriptions()}
+        numbered: dict[int, dict[str, str]] = {}
+        for name in self.source:
+            field = METHOD_FIELD.fullmatch(name)
+            if field:
+                numbered.setdefault(int(field[1]), {})[field[2]] = self.source[name]
+        removed = self.source.get("drop", "")
+        given = [fields for number, fields in sorted(numbered.items()) if str(number) != removed]
+        given += [{"key": key} for key in self.source.getlist("method")]
+        if self.source.get("do") == "add":
+            given.append({"key": self.source.get("add", "")})
+        given = [fields for fields in given if fields.get("key") in known]
+        if not given and "sent" not in self.source:
+            family = getattr(self.chosen_classifier, "family", "")
+            given = [{"key": USUAL_METHOD.get(family, "grad_cam"), "open": "1"}]
+        return [
+            MethodForm(fields, number=number, classifier=self.chosen_classifier, sent=self.is_bound)
+            for number, fields in enumerate(given[: MOST_METHODS + 1])
+        ]
 
     def _limit_number_of_images(self) -> None:
         if self.chosen_dataset is None:
@@ -106,67 +176,176 @@ class BenchmarkForm(forms.Form):
         }
         self.initial.setdefault("number_of_images", min(available, USUAL_NUMBER_OF_IMAGES))
 
-    def _add_parameters(self) -> None:
-        layers = self.chosen_classifier.layers if self.chosen_classifier else []
-        default_layer = self.chosen_classifier.default_layer if self.chosen_classifier else None
-        for parameter in self.method_description.parameters:
-            self.fields[PREFIX + parameter.name] = field_for(parameter, layers, default_layer)
+    def _offer_class_mappings(self) -> None:
+        offered: list[str] = []
+        if self.class_labels_count:
+            rows = self.chosen_classifier, self.chosen_dataset
+            offered = fitting_mappings(*rows)
+            # Where the model's names are not known yet, they are more likely ImageNet's than this data set's.
+            if offered and (mapping_between(*rows) is None or why_not_mapped(*rows)):
+                self.initial["class_mapping"] = offered[0]
+        self.fields["class_mapping"].choices = [
+            ("", gettext("as the data set does")),
+            *((name, name) for name in offered),
+            (OWN_LIST, gettext("as in a list of your own")),
+        ]
 
-    def _show_chosen(self, chosen: QueryDict) -> None:
+    def _show_chosen(self) -> None:
         """Takes initial values from the address, unless they don't fit what else is chosen there."""
-        for name, field in self.fields.items():
-            value = chosen.get(name)
-            if value is None or name in ("classifier", "dataset"):
+        for name in ("number_of_images", "subset_seed", "stratified", "class_mapping", "class_list"):
+            if name not in self.source:
                 continue
             try:
-                self.initial[name] = field.clean(value)
+                self.initial[name] = self.fields[name].clean(self.source[name])
             except ValidationError:
                 continue
         available = self.chosen_dataset.number_of_images if self.chosen_dataset else None
-        if available and self.initial.get("number_of_images", 0) > available:
+        if available and (self.initial.get("number_of_images") or 0) > available:
             self.initial["number_of_images"] = available
 
     @property
-    def parameter_fields(self) -> list[forms.BoundField]:
-        return [self[name] for name in self.fields if name.startswith(PREFIX)]
+    def has_errors(self) -> bool:
+        own = bool(self.errors or self.method_errors or self.experiment_errors)
+        return own or any(method.errors for method in self.methods)
 
     @property
-    def experiment_and_protocol(self) -> tuple[str, str]:
-        """Keys of the chosen experiment and protocol."""
-        choices = [value for value, _title in self.fields["protocol"].choices]
-        value = self.source.get("protocol", "")
-        return split_protocol(value if value in choices else choices[0])
+    def can_be_stratified(self) -> bool:
+        return self.chosen_dataset is not None and "label" in self.chosen_dataset.ground_truth
 
-    def parameters(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The method's parameters among the values; an empty layer means the default and is left out."""
-        own = {name.removeprefix(PREFIX): value for name, value in values.items() if name.startswith(PREFIX)}
-        return {name: value for name, value in own.items() if value not in ("", None)}
+    @cached_property
+    def method_options(self) -> list[tuple[str, list[MethodOption]]]:
+        return method_options(self.chosen_classifier)
 
-    def values(self) -> dict[str, Any]:
-        """What the form shows now, for the estimate: cleaned where that is possible."""
-        return {name: self.initial.get(name, field.initial) for name, field in self.fields.items()}
+    @property
+    def experiment_groups(self) -> list[ExperimentGroup]:
+        return experiment_groups(
+            self.chosen_classifier, self.chosen_dataset, self.chosen_experiments, self.experiment_errors
+        )
+
+    @property
+    def class_labels_count(self) -> bool:
+        """Whether a chosen experiment depends on what the data set calls its classes."""
+        rows = self.chosen_classifier is not None and self.chosen_dataset is not None
+        return rows and class_labels_count(self.specified_experiments)
+
+    @property
+    def has_own_list(self) -> bool:
+        return self["class_mapping"].value() == OWN_LIST
+
+    @cached_property
+    def mapping_note(self) -> dict[str, str] | None:
+        """What becomes of the data set's classes: how many have an output, which are left out, or what is wrong."""
+        if self.has_errors:
+            return None
+        try:
+            explicit = self._explicit_mapping(self["class_mapping"].value(), self["class_list"].value() or "")
+        except ValidationError:
+            return None
+        problem = why_not_mapped(self.chosen_classifier, self.chosen_dataset, explicit)
+        if problem:
+            return {"problem": problem}
+        mapping = mapping_between(self.chosen_classifier, self.chosen_dataset, explicit)
+        if mapping is None:
+            return {
+                "text": gettext("Whether every class has an output is seen when a worker opens the model.")
+            }
+        text = gettext("%(count)d of %(total)d classes have an output in the model.") % {
+            "count": len(mapping.classes) - len(mapping.left_out),
+            "total": len(mapping.classes),
+        }
+        return {"text": text, "left_out": ", ".join(mapping.left_out)}
+
+    @property
+    def specified_methods(self) -> list[dict[str, Any]]:
+        """What is chosen, as a specification has it."""
+        return [variant for method in self.methods for variant in method.variants()]
+
+    @property
+    def specified_experiments(self) -> list[dict[str, str]]:
+        pairs = (value.partition("/") for value in self.chosen_experiments)
+        return [{"key": key, "protocol": protocol} for key, _slash, protocol in pairs]
+
+    @property
+    def images(self) -> int:
+        """The number of images shown, for the estimate."""
+        try:
+            return self.fields["number_of_images"].clean(self["number_of_images"].value())
+        except ValidationError:
+            return self.initial.get("number_of_images") or 1
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        upload = cleaned.get("class_file")
+        if upload:
+            # Whoever chooses a file means it, whatever else the page without scripts still says.
+            self.data = self.data.copy()
+            self.data["class_mapping"], self.data["class_list"] = OWN_LIST, _text_of(upload)
+            cleaned |= {"class_mapping": OWN_LIST, "class_list": self.data["class_list"]}
+        cleaned["explicit_mapping"] = None
+        if self.class_labels_count:
+            try:
+                cleaned["explicit_mapping"] = self._explicit_mapping(
+                    cleaned.get("class_mapping", ""), cleaned.get("class_list", "")
+                )
+            except ValidationError as refused:
+                self.add_error("class_list", refused)
+        return cleaned
+
+    def _explicit_mapping(self, choice: str, typed: str) -> dict[str, tuple[str, ...]] | None:
+        if choice == OWN_LIST:
+            if not typed.strip():
+                raise ValidationError(gettext("Paste a list, or choose a file with one."))
+            return typed_mapping(typed)
+        return builtin_mapping(choice, self.chosen_dataset) if choice else None
+
+    def is_valid(self) -> bool:
+        return all([super().is_valid(), *(method.is_valid() for method in self.methods)])
 
     def refuse(self, refusal: ValidationError) -> None:
-        """Shows a service's refusal beside its fields, the parameters' own among them."""
-        by_field = getattr(refusal, "error_dict", None)
-        if by_field is not None:
-            named = {
-                PREFIX + name if PREFIX + name in self.fields else name: errors
-                for name, errors in by_field.items()
-            }
-            refusal = ValidationError(named)
-        add_refusal(self, refusal)
+        """Shows a service's refusal beside the fields it concerns, those of methods and experiments among them."""
+        by_place: Mapping[str, Any] = getattr(refusal, "error_dict", {})
+        rest = {}
+        owners = [method for method in self.methods for _variant in method.variants()]
+        for place, errors in by_place.items():
+            in_method, of_experiment = PLACE_IN_METHOD.fullmatch(place), PLACE_OF_EXPERIMENT.fullmatch(place)
+            messages = ValidationError(errors).messages
+            if place == "methods":
+                self.method_errors += messages
+            elif in_method:
+                _refuse_in(owners[int(in_method[1])], in_method[2], in_method[3], messages)
+            elif of_experiment:
+                self.experiment_errors[self.chosen_experiments[int(of_experiment[1])]] = messages
+            else:
+                rest["experiment" if place == "experiments" else place] = errors
+        if rest or not by_place:
+            add_refusal(self, ValidationError(rest) if rest else refusal)
+
+    def address(self) -> str:
+        """The query of the address that shows this form again."""
+        state: list[tuple[str, str]] = [("sent", "1")]
+        for name in ("classifier", "dataset", "number_of_images", "subset_seed"):
+            state.append((name, str(self[name].value() or "")))
+        if self["stratified"].value():
+            state.append(("stratified", "on"))
+        state += [("experiment", value) for value in self.chosen_experiments]
+        if self.class_labels_count:
+            choice = self["class_mapping"].value() or ""
+            state.append(("class_mapping", choice))
+            state += [("class_list", self["class_list"].value() or "")] if choice == OWN_LIST else []
+        for method in self.methods:
+            state += method.state().items()
+        return urlencode([(name, value) for name, value in state if value or name == "class_mapping"])
 
 
-def protocol_choices() -> list[tuple[str, str]]:
-    """`("insertion_deletion/thesis@1", "Insertion / deletion · thesis@1")` for every protocol there is."""
-    return [
-        (f"{experiment.key}/{protocol.name}", f"{gettext(experiment.title)} · {protocol.name}")
-        for experiment in experiment_descriptions()
-        for protocol in experiment.protocols
-    ]
+def _refuse_in(method: MethodForm, part: str, name: str | None, messages: list[str]) -> None:
+    field = {"parameters": PREFIX, "enhancement": ENHANCEMENT_PREFIX}.get(part, "") + (name or "")
+    # A method and its variant may be refused for the same reason.
+    known = method.errors.get(field if field in method.fields else "__all__", [])
+    for message in messages:
+        if message not in known:
+            method.add_error(field if field in method.fields else None, message)
 
 
-def split_protocol(value: str) -> tuple[str, str]:
-    experiment, _slash, protocol = value.partition("/")
-    return experiment, protocol
+def _text_of(upload: UploadedFile) -> str:
+    """The beginning of the file as text: longer ones are refused for their length."""
+    return upload.read(4 * MOST_CHARACTERS).decode("utf-8-sig", errors="replace")

@@ -52,6 +52,10 @@ class Benchmark(models.Model):
         help_text=_("The summary of the shards that were done when it was last computed."),
     )
     figures_shards = models.PositiveIntegerField(default=0)
+    figures_complete = models.BooleanField(
+        default=False,
+        help_text=_("Whether all intervals and comparisons of a finished benchmark are computed."),
+    )
     last_event_seq = models.PositiveIntegerField(default=0)
     created = models.DateTimeField(_("created"), auto_now_add=True)
     started = models.DateTimeField(_("started"), null=True, blank=True)
@@ -69,6 +73,11 @@ class Benchmark(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.state in self.UNFINISHED
+
+    @property
+    def images_total(self) -> int:
+        """Images times methods: so many maps are measured."""
+        return self.number_of_images * max(1, len(self.specification["methods"]))
 
 
 class WorkerNode(models.Model):
@@ -95,7 +104,8 @@ class WorkerNode(models.Model):
 
 
 class Shard(models.Model):
-    """A range of a benchmark's images under one method: what a worker claims, runs and delivers as a whole.
+    """A range of a benchmark's images under one method, for all experiments: what a worker claims, runs and
+    delivers as a whole.
 
     `fence` rises with every claim and with every expropriation; a result is taken only with the current one.
     """
@@ -142,15 +152,72 @@ class Shard(models.Model):
 
 
 class ShardResult(models.Model):
-    """The columns of a shard, packed by `saliency_core.experiments.columns`: scalars apart from curves."""
+    """The columns of a shard for one of the benchmark's experiments: scalars apart from curves, each packed by
+    `saliency_core.experiments.columns`.
+    """
 
-    shard = models.OneToOneField(Shard, on_delete=models.CASCADE, related_name="result")
+    shard = models.ForeignKey(Shard, on_delete=models.CASCADE, related_name="results")
+    experiment_index = models.PositiveSmallIntegerField(default=0)
     scalars = models.BinaryField()
     curves = models.BinaryField()
     created = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["shard", "experiment_index"], name="one_result_per_experiment")
+        ]
+
     def __str__(self) -> str:
-        return str(self.shard)
+        return f"{self.shard} {self.experiment_index}"
+
+
+class ResultSummary(models.Model):
+    """What is shown of one method under one experiment, computed from the first `results` of its shards' results.
+
+    `content` is what summarise_result of saliency_core makes, with the spread of the figures over the images and the
+    first failures; the classes are apart, as they may be many. `running`: sums that interim curves are continued from.
+    """
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="summaries")
+    method_index = models.PositiveSmallIntegerField()
+    experiment_index = models.PositiveSmallIntegerField()
+    results = models.PositiveIntegerField()
+    newest = models.BigIntegerField(help_text=_("Key of the newest of these results."))
+    complete = models.BooleanField(default=False, help_text=_("Whether it has all its intervals."))
+    content = models.JSONField(default=dict)
+    classes = models.JSONField(default=list)
+    running = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["experiment_index", "method_index"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["benchmark", "experiment_index", "method_index"], name="one_summary_per_method"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark} {self.method_index}/{self.experiment_index}"
+
+
+class ResultComparison(models.Model):
+    """All methods under one experiment compared in pairs, from `results` of its shards' results."""
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="comparisons")
+    experiment_index = models.PositiveSmallIntegerField()
+    results = models.PositiveIntegerField()
+    newest = models.BigIntegerField(help_text=_("Key of the newest of these results."))
+    content = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["benchmark", "experiment_index"], name="one_comparison_per_experiment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark} {self.experiment_index}"
 
 
 class BenchmarkEvent(models.Model):

@@ -1,6 +1,7 @@
 """What a browser that watches a benchmark is sent. Every message states its type:
 
-- `snapshot`: first, and after every reconnection: seq, benchmark, classifier, progress, figures.
+- `snapshot`: first, and after every reconnection: seq, benchmark, classifier, progress. Figures are
+  fetched with the parts of the page.
 - `event`: one row of the log, in order without gaps: seq, kind, payload, created, and what a snapshot has.
 - `progress`: in between, not kept: progress, or classifier while its weights are awaited.
 - `explanation`: a map that was asked for: id, state, overlay_url, problem.
@@ -30,7 +31,6 @@ def state_payload(benchmark: Benchmark) -> dict[str, Any]:
         },
         "classifier": classifier_payload(benchmark.classifier),
         **progress_payload(benchmark),
-        "figures": benchmark.figures,
     }
 
 

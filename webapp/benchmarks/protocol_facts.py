@@ -13,12 +13,17 @@ def protocol_facts(protocol: Protocol) -> list[tuple[str, str]]:
         (_("Image"), _pipeline(protocol)),
         (
             _("Class"),
-            _("the predicted one, kept fixed")
-            if protocol.target_rule == "predicted"
-            else protocol.target_rule,
+            {
+                "predicted": _("the predicted one, kept fixed"),
+                "label": _("the image's own label"),
+                "annotated": _("every class that is annotated in the image"),
+            }[protocol.target_rule],
         ),
-        (_("Score"), _("%(activation)s probability of the class") % {"activation": protocol.activation}),
     ]
+    if protocol.activation:
+        facts.append(
+            (_("Score"), _("%(activation)s probability of the class") % {"activation": protocol.activation})
+        )
     if protocol.experiment == "insertion_deletion":
         facts += [
             (
@@ -55,4 +60,6 @@ def _canvas(protocol: Protocol, canvas: str) -> str:
             "kernel": protocol.blur_kernel,
             "sigma": protocol.blur_sigma,
         }
+    if canvas == "rise_blur":
+        return _("the blurred image (RISE's kernel of 11 × 11 pixels, zeros beyond the border)")
     return _("the mean colour")

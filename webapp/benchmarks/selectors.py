@@ -17,7 +17,7 @@ from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResu
 from webapp.common.database import database_time, now_plus
 
 WORKER_SILENCE_SECONDS = 15.0
-SCALARS_KEPT = 16
+SCALARS_KEPT_BYTES = 64_000_000
 
 _kept_scalars: OrderedDict[tuple[Any, ...], Columns] = OrderedDict()
 _kept_lock = Lock()
@@ -114,21 +114,23 @@ def _worker_seconds(benchmark: Benchmark) -> float:
     return finished.total_seconds() + under_way
 
 
-def results_of(benchmark: Benchmark, *, method_index: int = 0, with_curves: bool = True) -> Columns:
-    """The columns of all finished shards of one method, in the order of the images."""
+def results_of(
+    benchmark: Benchmark, *, method_index: int = 0, experiment_index: int = 0, with_curves: bool = True
+) -> Columns:
+    """The columns of all finished shards of one method and experiment, in the order of the images."""
     results = ShardResult.objects.filter(
-        shard__benchmark=benchmark, shard__method_index=method_index
+        shard__benchmark=benchmark, shard__method_index=method_index, experiment_index=experiment_index
     ).order_by("shard__start")
     if not with_curves:
-        return _scalars_of(benchmark, method_index, results)
+        return _scalars_of(benchmark, (method_index, experiment_index), results)
     return Columns.merge([Columns.unpack(bytes(result.scalars), bytes(result.curves)) for result in results])
 
 
-def _scalars_of(benchmark: Benchmark, method_index: int, results: QuerySet[ShardResult]) -> Columns:
+def _scalars_of(benchmark: Benchmark, place: tuple[int, int], results: QuerySet[ShardResult]) -> Columns:
     """The columns without curves, kept by this process for as long as no result comes or goes."""
     # Results are written once and never changed: how many there are and the newest say which they are.
     present = results.order_by().aggregate(count=Count("pk"), newest=Max("pk"))
-    key = (benchmark.pk, benchmark.created, method_index, present["count"], present["newest"])
+    key = (benchmark.pk, benchmark.created, place, present["count"], present["newest"])
     with _kept_lock:
         if key in _kept_scalars:
             _kept_scalars.move_to_end(key)
@@ -138,15 +140,21 @@ def _scalars_of(benchmark: Benchmark, method_index: int, results: QuerySet[Shard
     )
     with _kept_lock:
         _kept_scalars[key] = columns
-        while len(_kept_scalars) > SCALARS_KEPT:
+        while len(_kept_scalars) > 1 and sum(map(_size, _kept_scalars.values())) > SCALARS_KEPT_BYTES:
             _kept_scalars.popitem(last=False)
     return columns
+
+
+def _size(columns: Columns) -> int:
+    """Bytes that the columns take, roughly."""
+    return sum(each.nbytes for each in columns.scalars.values()) + 100 * len(columns)
 
 
 def environments_of(benchmark: Benchmark) -> list[dict[str, object]]:
     """The distinct devices and versions that the finished shards were computed with."""
     distinct: list[dict[str, object]] = []
-    for environment in benchmark.shards.filter(state=Shard.State.DONE).values_list("environment", flat=True):
+    done = benchmark.shards.filter(state=Shard.State.DONE).order_by()
+    for environment in done.values_list("environment", flat=True).distinct():
         if environment not in distinct:
             distinct.append(environment)
     return distinct

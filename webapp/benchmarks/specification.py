@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saliency_core.experiments.base import protocol as find_protocol
 from saliency_core.methods.registry import method_description
+from webapp.benchmarks.methods import specified_method
 from webapp.library.models import Classifier, Dataset
 
 PRECISION = "fp32"
@@ -19,22 +21,22 @@ def build_specification(
     dataset: Dataset,
     number_of_images: int,
     subset_seed: int,
-    method: str,
-    parameters: dict[str, Any],
-    experiment: str,
-    protocol: str,
+    methods: Sequence[Mapping[str, Any]],
+    experiments: Sequence[Mapping[str, str]],
+    class_mapping: Mapping[str, Sequence[str]] | None = None,
+    stratified: bool = False,
 ) -> dict[str, Any]:
     """Everything that determines the figures, with all defaults written out.
 
-    Raises ParameterError (saliency_core) for a parameter that does not exist or is out of its bounds.
+    `methods`: key, and parameters and enhancement where they are not the defaults and none; `experiments`: key and
+    protocol. `class_mapping` and `stratified` are written only where they say something, so that a specification
+    from before there were any keeps its SHA-256. Raises ParameterError (saliency_core) for what does not exist or
+    is out of its bounds.
     """
-    description = method_description(method)
-    resolved = description.validate(parameters)
-    for parameter in description.parameters:
-        if parameter.kind == "layer" and resolved[parameter.name] is None:
-            resolved[parameter.name] = classifier.default_layer
-    rules = find_protocol(experiment, protocol)
-    preprocessing = classifier.preprocessing | {"pipeline": rules.pipeline, "size": rules.size}
+    chosen = [(each["key"], each["protocol"]) for each in experiments]
+    first = find_protocol(*chosen[0])
+    preprocessing = classifier.preprocessing | {"pipeline": first.pipeline, "size": first.size}
+    mapping = {label: list(classes) for label, classes in (class_mapping or {}).items()}
     return {
         "classifier": {
             "id": classifier.pk,
@@ -42,6 +44,7 @@ def build_specification(
             "library": classifier.library,
             "architecture": classifier.architecture,
             "weights_sha256": classifier.weights_sha256,
+            # Of the first experiment; where others show the image differently, the worker follows their protocols.
             "preprocessing": preprocessing,
         },
         "dataset": {
@@ -52,11 +55,28 @@ def build_specification(
             "fingerprint": dataset.fingerprint,
             "number_of_images": dataset.number_of_images,
         },
-        "subset": {"count": number_of_images, "seed": subset_seed},
-        "methods": [{"key": method, "parameters": resolved}],
-        "experiments": [{"key": experiment, "protocol": protocol}],
+        "subset": {
+            "count": number_of_images,
+            "seed": subset_seed,
+            **({"stratified": True} if stratified else {}),
+        },
+        "methods": [resolved_method(method, classifier) for method in methods],
+        "experiments": [
+            {"key": find_protocol(key, name).experiment, "protocol": name} for key, name in chosen
+        ],
+        **({"class_mapping": mapping} if mapping else {}),
         "precision": PRECISION,
     }
+
+
+def resolved_method(method: Mapping[str, Any], classifier: Classifier) -> dict[str, Any]:
+    """The method's entry, the model's usual layer written out."""
+    specified = specified_method(method["key"], method.get("parameters") or {}, method.get("enhancement"))
+    resolved = specified["parameters"]
+    for parameter in method_description(method["key"]).parameters:
+        if parameter.kind == "layer" and resolved[parameter.name] is None:
+            resolved[parameter.name] = classifier.default_layer
+    return specified
 
 
 def specification_sha256(specification: dict[str, Any]) -> str:

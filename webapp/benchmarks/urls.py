@@ -15,8 +15,13 @@ urlpatterns = [
     path("benchmarks/<int:pk>/cancel/", detail.cancel, name="cancel"),
     path("benchmarks/<int:pk>/resume/", detail.resume, name="resume"),
     path("benchmarks/<int:pk>/images/", results.images, name="images"),
+    path("benchmarks/<int:pk>/classes/", results.classes, name="classes"),
     path("benchmarks/<int:pk>/maps/", results.maps, name="maps"),
     path("benchmarks/<int:pk>/images.csv", downloads.images_csv, name="images_csv"),
+    path("benchmarks/<int:pk>/tables/<slug:name>.csv", downloads.table, name="table"),
+    path("benchmarks/<int:pk>/tables.tex", downloads.latex, name="latex"),
+    path("benchmarks/<int:pk>/results.json", downloads.json_document, name="json"),
+    path("benchmarks/<int:pk>/everything.zip", downloads.archive, name="archive"),
     path("benchmarks/<int:pk>/report.txt", downloads.report, name="report"),
     path("workers/", lists.workers, name="workers"),
 ]

@@ -18,8 +18,9 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
+from saliency_core.datasets.base import Dataset as OpenDataset
 from saliency_core.datasets.base import open_dataset
-from saliency_core.errors import DatasetError
+from saliency_core.errors import DatasetError, ImageError
 from webapp.accounts.models import User
 from webapp.common import hints
 from webapp.common.database import locked, locked_skipping, now_plus
@@ -219,18 +220,32 @@ def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
             f"The name “{name}” is registered for {existing.path}. Choose another name, or delete that data set first."
         )
     dataset = open_dataset(format, path)
-    classes = Counter(dataset.sample(index).label or "" for index in range(len(dataset)))
     fields = {
         "format": format,
         "path": str(path),
         "fingerprint": dataset.fingerprint(),
         "number_of_images": len(dataset),
         "ground_truth": sorted(dataset.ground_truth),
-        "classes": {label: count for label, count in sorted(classes.items()) if label},
+        "classes": dict(sorted(_images_per_class(dataset).items())),
         "problems": dataset.problems(),
     }
     registered, _created = Dataset.objects.update_or_create(name=name, defaults=fields)
     return registered
+
+
+def _images_per_class(dataset: OpenDataset) -> Counter[str]:
+    """On how many images each class occurs: as the image's label, or with a box or a mask."""
+    images: Counter[str] = Counter()
+    for index in range(len(dataset)):
+        label = dataset.sample(index).label
+        found = set() if label is None else {label}
+        try:
+            contents = dataset.contents(index)
+            found.update(contents.boxes, contents.masks)
+        except ImageError:
+            pass  # One of the problems.
+        images.update(found)
+    return images
 
 
 def reclaim_lost_preparations() -> int:

@@ -34,10 +34,14 @@ INSTALLED_APPS = [
     "channels",
     "axes",
     "django_htmx",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
     "webapp.accounts",
     "webapp.library",
     "webapp.studio",
     "webapp.benchmarks",
+    "webapp.api",
 ]
 
 MIDDLEWARE = [
@@ -111,8 +115,9 @@ STATIC_ROOT = STATE_DIR / "static"
 STATICFILES_DIRS = [REPOSITORY / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "webapp.api.swagger_files.ApplicationsFinder",
     "webapp.plotly_files.PlotlyFinder",
+    "webapp.api.swagger_files.SwaggerFinder",
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

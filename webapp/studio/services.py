@@ -1,11 +1,17 @@
-"""Asking for maps, and what the studio's worker does with them."""
+"""Asking for a benchmark's maps, and how the studio's worker takes and delivers what members asked for.
+
+Rows are the truth: what waits is found by whoever is woken, what a lost worker had is waiting again once its lease has
+run out, and a late worker changes nothing because its fence is old.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -13,10 +19,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from webapp.accounts.models import User
+from webapp.benchmarks.methods import enhancement_of
 from webapp.benchmarks.models import Benchmark
 from webapp.common import hints
 from webapp.common.database import locked_skipping, now_plus
-from webapp.studio.models import Explanation
+from webapp.studio.models import Explanation, Prediction, State
+
+Row = TypeVar("Row", Explanation, Prediction)
 
 LEASE_SECONDS = 120.0
 MAX_ATTEMPTS = 3
@@ -42,6 +51,7 @@ def explain_benchmark_images(
             image=image,
             method=method["key"],
             parameters=method["parameters"],
+            enhancement=enhancement_of(method) or {},
             pipeline=preprocessing["pipeline"],
             size=preprocessing["size"],
             target=target,
@@ -68,7 +78,8 @@ def explanation_digest(specification: dict, method: dict, image: str, target: in
         specification["classifier"]["weights_sha256"],
         specification["classifier"]["preprocessing"],
         specification["dataset"]["fingerprint"],
-        method,
+        # Without enhancement as it was before there was one, so that maps drawn then are still found.
+        {name: value for name, value in method.items() if value is not None},
         image,
         target,
     ]
@@ -80,10 +91,15 @@ def explanation_folder(explanation: Explanation) -> Path:
     return settings.EXPLANATIONS_DIR / explanation.digest[:2] / explanation.digest
 
 
+def discard_files(explanation: Explanation) -> None:
+    """Removes a map's files. Only for maps of members' own pictures: those of data sets are shared by all who asked."""
+    shutil.rmtree(explanation_folder(explanation), ignore_errors=True)
+
+
 @transaction.atomic
 def claim_explanations() -> list[Explanation]:
     """The next maps to draw, all of one classifier, method and parameters, leased to the caller."""
-    waiting = Explanation.objects.filter(state=Explanation.State.WAITING).order_by("pk")
+    waiting = Explanation.objects.filter(state=State.WAITING).order_by("pk")
     first = locked_skipping(waiting).first()
     if first is None:
         return []
@@ -92,60 +108,143 @@ def claim_explanations() -> list[Explanation]:
         dataset=first.dataset_id,
         method=first.method,
         parameters=first.parameters,
+        enhancement=first.enhancement,
         pipeline=first.pipeline,
         size=first.size,
     )
-    claimed = list(locked_skipping(alike)[:MOST_PER_CLAIM])
-    Explanation.objects.filter(pk__in=[explanation.pk for explanation in claimed]).update(
-        state=Explanation.State.RUNNING,
+    return _leased(Explanation, locked_skipping(alike)[:MOST_PER_CLAIM], "state")
+
+
+@transaction.atomic
+def claim_predictions() -> list[Prediction]:
+    """The next images to classify, all of one classifier, leased to the caller."""
+    waiting = Prediction.objects.filter(state=State.WAITING).order_by("pk")
+    first = locked_skipping(waiting).first()
+    if first is None:
+        return []
+    alike = waiting.filter(classifier=first.classifier_id, pipeline=first.pipeline, size=first.size)
+    return _leased(Prediction, locked_skipping(alike)[:MOST_PER_CLAIM], "state")
+
+
+@transaction.atomic
+def claim_curves() -> Explanation | None:
+    """The next map to measure insertion and deletion of, leased to the caller."""
+    waiting = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING).order_by("pk")
+    first = _leased(Explanation, locked_skipping(waiting)[:1], "curves_state")
+    return first[0] if first else None
+
+
+def _leased(model: type[Row], rows: Iterable[Row], state_field: str) -> list[Row]:
+    numbers = [row.pk for row in rows]
+    model.objects.filter(pk__in=numbers).update(
+        **{state_field: State.RUNNING},
         fence=F("fence") + 1,
         attempt=F("attempt") + 1,
         lease_expires=now_plus(LEASE_SECONDS),
     )
-    fresh = Explanation.objects.select_related("classifier", "dataset")
-    return list(fresh.filter(pk__in=[explanation.pk for explanation in claimed]).order_by("pk"))
+    fresh = model.objects.select_related("classifier", "dataset", "picture")
+    return list(fresh.filter(pk__in=numbers).order_by("pk"))
 
 
-def keep_explanations(explanations: Iterable[Explanation]) -> None:
-    """Heartbeat: extends the leases of maps that are still being drawn."""
-    for explanation in explanations:
-        Explanation.objects.filter(
-            pk=explanation.pk, fence=explanation.fence, state=Explanation.State.RUNNING
-        ).update(lease_expires=now_plus(LEASE_SECONDS))
+def keep_leases(rows: Iterable[Explanation | Prediction]) -> None:
+    """Heartbeat: extends the leases of what is still being worked on."""
+    for row in rows:
+        # A row that is done has no lease any more.
+        type(row).objects.filter(pk=row.pk, fence=row.fence, lease_expires__isnull=False).update(
+            lease_expires=now_plus(LEASE_SECONDS)
+        )
 
 
-def give_back_explanation(explanation: Explanation) -> bool:
-    """The worker is being stopped: the map waits again, and the attempt does not count."""
+def give_back(row: Explanation | Prediction) -> bool:
+    """The worker is being stopped: this waits again, and the attempt does not count."""
+    return _change(row, state=State.WAITING, fence=F("fence") + 1, attempt=F("attempt") - 1)
+
+
+def finish_explanation(
+    explanation: Explanation, *, degenerate: bool, seconds: float, extras: dict[str, float] | None = None
+) -> bool:
+    """The map's files are written; its curves are next. False if the claim was lost meanwhile."""
     return _change(
-        explanation, state=Explanation.State.WAITING, fence=F("fence") + 1, attempt=F("attempt") - 1
+        explanation,
+        state=State.READY,
+        degenerate=degenerate,
+        seconds=seconds,
+        extras=extras or {},
+        problem="",
+        attempt=0,
     )
 
 
-def finish_explanation(explanation: Explanation, *, degenerate: bool, seconds: float) -> bool:
-    """The map's files are written. False if the claim was lost meanwhile."""
-    return _change(
-        explanation, state=Explanation.State.READY, degenerate=degenerate, seconds=seconds, problem=""
+def finish_prediction(prediction: Prediction, classes: list[tuple[int, float]]) -> bool:
+    """The classes are known, best first. False if the claim was lost meanwhile."""
+    return _change(prediction, state=State.READY, classes=[list(each) for each in classes], problem="")
+
+
+def fail(row: Explanation | Prediction, problem: str) -> bool:
+    """It can't be had, for a reason that is shown."""
+    return _change(row, state=State.FAILED, problem=problem)
+
+
+def finish_curves(explanation: Explanation, curves: dict[str, Any]) -> bool:
+    """The curves are measured. False if the claim was lost meanwhile."""
+    return _change_curves(explanation, curves_state=State.READY, curves=curves, curves_problem="")
+
+
+def give_back_curves(explanation: Explanation) -> bool:
+    """Something more urgent came up: they wait again, and the attempt does not count."""
+    return _change_curves(
+        explanation, curves_state=State.WAITING, fence=F("fence") + 1, attempt=F("attempt") - 1
     )
 
 
-def fail_explanation(explanation: Explanation, problem: str) -> bool:
-    """The map can't be had, for a reason that is shown."""
-    return _change(explanation, state=Explanation.State.FAILED, problem=problem)
+def fail_curves(explanation: Explanation, problem: str) -> bool:
+    return _change_curves(explanation, curves_state=State.FAILED, curves_problem=problem)
+
+
+def urgent_work_waits() -> bool:
+    """Whether somebody waits for a map or for the classes of an image, which come before curves."""
+    return any(model.objects.filter(state=State.WAITING).exists() for model in (Prediction, Explanation))
+
+
+def work_waits() -> bool:
+    """Whether there is anything for the studio's worker to do."""
+    curves = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING)
+    return urgent_work_waits() or curves.exists()
+
+
+def reclaim_lost_work() -> int:
+    """What a worker had that has not been heard of waits again, or fails after the last attempt. Returns how much."""
+    return reclaim_lost_explanations() + _reclaimed(Prediction, "state", "problem") + _reclaim_lost_curves()
 
 
 def reclaim_lost_explanations() -> int:
     """Maps whose worker has not been heard of wait again, or fail after the last attempt. Returns how many wait."""
-    lost = Explanation.objects.filter(state=Explanation.State.RUNNING, lease_expires__lt=Now())
+    return _reclaimed(Explanation, "state", "problem")
+
+
+def _reclaim_lost_curves() -> int:
+    return _reclaimed(Explanation, "curves_state", "curves_problem")
+
+
+def _reclaimed(model: type[Explanation | Prediction], state_field: str, problem_field: str) -> int:
+    lost = model.objects.filter(**{state_field: State.RUNNING}, lease_expires__lt=Now())
+    reason = "The worker that was at it stopped without a word, three times."
     lost.filter(attempt__gte=MAX_ATTEMPTS).update(
-        state=Explanation.State.FAILED,
-        problem="The worker that drew this map stopped without a word, three times.",
+        **{state_field: State.FAILED, problem_field: reason}, lease_expires=None
     )
-    return lost.update(state=Explanation.State.WAITING, fence=F("fence") + 1)
+    return lost.update(**{state_field: State.WAITING}, fence=F("fence") + 1)
 
 
-def _change(explanation: Explanation, **fields: object) -> bool:
-    changed = Explanation.objects.filter(
-        pk=explanation.pk, fence=explanation.fence, state=Explanation.State.RUNNING
-    ).update(lease_expires=None, **fields)
-    explanation.refresh_from_db()
+def _change(row: Explanation | Prediction, **fields: object) -> bool:
+    return _changed(row, {"state": State.RUNNING}, fields)
+
+
+def _change_curves(explanation: Explanation, **fields: object) -> bool:
+    return _changed(explanation, {"curves_state": State.RUNNING}, fields)
+
+
+def _changed(row: Explanation | Prediction, expected: dict[str, str], fields: dict[str, object]) -> bool:
+    mine = type(row).objects.filter(pk=row.pk, fence=row.fence, **expected)
+    changed = mine.update(lease_expires=None, **fields)
+    row.refresh_from_db()
     return bool(changed)

@@ -9,6 +9,13 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from saliency_core.experiments.base import experiment_description
+from saliency_core.output.numbers import p_text, shown, sign
+from webapp.benchmarks.figures import Headline
+from webapp.benchmarks.figures import headline as find_headline
+from webapp.benchmarks.methods import title_of
+from webapp.benchmarks.models import Benchmark
+
 register = template.Library()
 
 NONE = "–"
@@ -23,19 +30,56 @@ def percent(value: float | None, digits: int = 2) -> str:
 
 
 @register.filter
-def interval(figure: dict[str, Any] | None) -> str:
-    """The ends of a figure's interval in percent, "[54.01, 56.37]"."""
-    if not figure or figure.get("low") is None:
-        return NONE
-    return f"[{percent(figure['low'])}, {percent(figure['high'])}]"
+def in_unit(value: float | None, unit: str) -> str:
+    """A figure's value in its unit, which stands in the column's head."""
+    return NONE if value in ABSENT else shown(value, unit).replace("-", "−")
 
 
 @register.filter
-def half_width(figure: dict[str, Any] | None) -> str:
-    """Half the width of a figure's interval in percentage points, "± 1.18"."""
-    if not figure or figure.get("low") is None:
+def signed_in_unit(value: float | None, unit: str) -> str:
+    """A difference with its sign."""
+    text = in_unit(value, unit)
+    return f"+{text}" if value not in ABSENT and value > 0 else text
+
+
+@register.filter
+def ends_in_unit(interval: dict[str, Any] | None, unit: str) -> str:
+    """The ends of an interval in the unit, "[54.01, 56.37]"; empty where there is none."""
+    if not interval or interval.get("low") is None:
         return ""
-    return f"± {50 * (figure['high'] - figure['low']):.2f}"
+    return f"[{in_unit(interval['low'], unit)}, {in_unit(interval['high'], unit)}]"
+
+
+@register.filter
+def half_width(interval: dict[str, Any] | None, unit: str = "percent") -> str:
+    """Half the width of an interval in the unit, "± 1.18"; empty where there is none."""
+    if not interval or interval.get("low") is None:
+        return ""
+    return f"± {shown((interval['high'] - interval['low']) / 2, unit)}"
+
+
+@register.filter
+def unit_sign(unit: str) -> str:
+    """The unit as the head of a column shows it: "%", "s"."""
+    return sign(unit)
+
+
+@register.filter
+def p_value(p: float | None) -> str:
+    return p_text(p)
+
+
+@register.filter
+def p_relation(p: float | None) -> str:
+    """A p-value within a sentence: "= 0.034", "< 0.001"."""
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+@register.filter
+def better_end(better: str) -> str:
+    """Which end of a figure is better, in words."""
+    return {"higher": gettext("higher is better"), "lower": gettext("lower is better")}.get(better, "")
 
 
 @register.filter
@@ -56,6 +100,12 @@ def significant(value: float | None) -> str:
 @register.filter
 def count(value: int | None) -> str:
     return NONE if value in ABSENT else f"{value:,}"
+
+
+@register.filter
+def product(factors: tuple[int, ...]) -> str:
+    """Factors as they are multiplied: 26 × 513."""
+    return " × ".join(f"{factor:,}" for factor in factors)
 
 
 @register.filter
@@ -99,26 +149,26 @@ def translated(text: str | None) -> str:
 
 
 @register.filter
-def item(mapping: dict[str, Any] | None, key: Any) -> Any:
-    """`mapping[key]`, or None: for keys that a template only knows by a variable."""
-    return mapping.get(key) if mapping else None
+def method_title(method: dict[str, Any]) -> str:
+    """The name of a method of a specification, its enhancement included."""
+    return title_of(method)
 
 
 @register.filter
-def method_colour(key: str) -> str:
-    """The custom property with a method's colour; the same for a method wherever it appears."""
-    order = (
-        "grad_cam",
-        "grad_cam_plus_plus",
-        "score_cam",
-        "ss_cam",
-        "group_cam",
-        "msg_cam",
-        "rise",
-        "ablation_cam",
-    )
-    place = order.index(key) if key in order else sum(key.encode()) % len(order)
-    return f"--method-{place + 1}"
+def item(values: list[Any], index: int) -> Any:
+    return values[index]
+
+
+@register.filter
+def experiment_title(experiment: dict[str, Any]) -> str:
+    """The name of an experiment of a specification."""
+    return gettext(experiment_description(experiment["key"]).title)
+
+
+@register.filter
+def headline(benchmark: Benchmark) -> Headline | None:
+    """The figure that stands for a benchmark in a list."""
+    return find_headline(benchmark)
 
 
 @register.simple_tag

@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from saliency_core.experiments.base import experiment_description, protocol
-from saliency_core.methods.registry import method_description
 from webapp.benchmarks import services
+from webapp.benchmarks.experiment_page import ExperimentPage
+from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.protocol_facts import protocol_facts
 from webapp.benchmarks.selectors import benchmarks_for, environments_of, progress_of, working_seconds
-from webapp.benchmarks.templatetags.figures import method_colour
 from webapp.benchmarks.transitions import TransitionRefused
-from webapp.benchmarks.views.results import images_context, results_context
+from webapp.benchmarks.views.results import images_context
 from webapp.library.models import Classifier
 
 EVENTS_SHOWN = 50
@@ -29,7 +29,11 @@ EVENTS_SHOWN = 50
 @login_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
-    context = {**_live_context(benchmark), **images_context(request, benchmark), "texts": live_texts()}
+    context = _live_context(request, benchmark)
+    context |= {
+        **images_context(request, context["shown"]),
+        "texts": live_texts(),
+    }
     return render(request, "benchmarks/detail.html", context)
 
 
@@ -38,7 +42,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 def live_parts(request: HttpRequest, pk: int) -> HttpResponse:
     """The parts of the page that change as shards finish, each swapped into its place."""
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
-    return render(request, "benchmarks/live_parts.html", {**_live_context(benchmark), "oob": True})
+    return render(request, "benchmarks/live_parts.html", {**_live_context(request, benchmark), "oob": True})
 
 
 @require_POST
@@ -63,25 +67,45 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("benchmarks:detail", pk=pk)
 
 
-def _live_context(benchmark: Benchmark) -> dict[str, Any]:
+def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
+    """What changes as shards finish. Every part is made once, however often the templates look at it."""
+    shown = ExperimentPage(benchmark, request.GET)
     specification = benchmark.specification
-    method, experiment = specification["methods"][0], specification["experiments"][0]
-    description = method_description(method["key"])
-    found = results_context(benchmark)
-    method_shown = {"key": method["key"], "title": description.title, "colour": method_colour(method["key"])}
-    chart = {**found["curves"], "method": method_shown, "texts": chart_texts()} if found["curves"] else None
+    chosen = shown.experiment
+    charts = shown.charts()
     return {
-        **found,
         "benchmark": benchmark,
         "progress": progress_of(benchmark),
-        "method": description,
-        "parameters": [
-            (parameter, method["parameters"].get(parameter.name)) for parameter in description.parameters
+        "shown": shown,
+        "experiments": [
+            {
+                "index": index,
+                "title": _(experiment_description(each["key"]).title),
+                "protocol": protocol(each["key"], each["protocol"]),
+                "current": index == shown.index,
+            }
+            for index, each in enumerate(specification["experiments"])
         ],
-        "experiment": experiment_description(experiment["key"]),
-        "protocol": protocol(experiment["key"], experiment["protocol"]),
-        "protocol_facts": protocol_facts(protocol(experiment["key"], experiment["protocol"])),
-        "chart": chart,
+        "experiment": chosen.description,
+        "protocol": chosen.protocol,
+        "protocol_facts": protocol_facts(chosen.protocol),
+        "curves": chosen.curves(),
+        "matrix": shown.matrix(),
+        "differences": shown.difference_rows(),
+        "reference_title": "" if shown.reference is None else shown.looks[shown.reference].title,
+        "ranks": shown.ranks(),
+        "bins": shown.bins(),
+        "classes": shown.classes(),
+        "failures": shown.failures(),
+        "chart": charts and {**charts, "texts": chart_texts()},
+        "methods": [
+            {
+                "look": look,
+                "parameters": shown_parameters(method),
+                "enhancement": shown_enhancement(method),
+            }
+            for look, method in zip(shown.looks, specification["methods"], strict=True)
+        ],
         "environments": environments_of(benchmark),
         "seconds": working_seconds(benchmark),
         "events": benchmark.events.exclude(kind="figures").order_by("-seq")[:EVENTS_SHOWN],
@@ -89,11 +113,7 @@ def _live_context(benchmark: Benchmark) -> dict[str, Any]:
 
 
 def chart_texts() -> dict[str, str]:
-    return {
-        "probability": _("probability of the class"),
-        "inserted": _("pixels revealed, %"),
-        "deleted": _("pixels removed, %"),
-    }
+    return {"mean": _("mean"), "median": _("median")}
 
 
 def live_texts() -> dict[str, Any]:

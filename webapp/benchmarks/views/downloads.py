@@ -2,32 +2,112 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from asgiref.sync import sync_to_async
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.core.handlers.asgi import ASGIRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from webapp.benchmarks.exports import csv_lines, report_text
+from webapp.benchmarks import exports
+from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for
+
+CHUNK_BYTES = 1 << 18
+CSV = "text/csv; charset=utf-8"
 
 
 @require_GET
 @login_required
 def images_csv(request: HttpRequest, pk: int) -> HttpResponse:
-    """One row an image, those that failed included."""
-    benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
-    text = "".join(csv_lines(benchmark))
-    return _attachment(text, f"benchmark-{benchmark.pk}.csv", "text/csv; charset=utf-8")
+    """One row an image of one method under one experiment, those that failed included."""
+    benchmark = _benchmark(request, pk)
+    method, experiment = (_index(request, benchmark, name) for name in ("method", "experiment"))
+    several = sum(len(benchmark.specification[name]) for name in ("methods", "experiments")) > 2
+    name = f"benchmark-{pk}-{method + 1}-{experiment + 1}.csv" if several else f"benchmark-{pk}.csv"
+    lines = exports.csv_lines(benchmark, method_index=method, experiment_index=experiment)
+    return _attachment("".join(lines), name, CSV)
+
+
+@require_GET
+@login_required
+def table(request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    """The summary, the classes, the bins or the mean curves of all methods and experiments."""
+    if name not in exports.TABLES:
+        raise Http404
+    lines = exports.table_lines(_benchmark(request, pk), name)
+    return _attachment("".join(lines), f"benchmark-{pk}-{name}.csv", CSV)
+
+
+@require_GET
+@login_required
+def latex(request: HttpRequest, pk: int) -> HttpResponse:
+    text = exports.latex_text(_benchmark(request, pk))
+    return _attachment(text, f"benchmark-{pk}.tex", "application/x-tex; charset=utf-8")
+
+
+@require_GET
+@login_required
+def json_document(request: HttpRequest, pk: int) -> HttpResponse:
+    text = exports.results_json(_benchmark(request, pk))
+    return _attachment(text, f"benchmark-{pk}.json", "application/json")
 
 
 @require_GET
 @login_required
 def report(request: HttpRequest, pk: int) -> HttpResponse:
     """Provenance and figures as plain text."""
-    benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
-    return _attachment(report_text(benchmark), f"benchmark-{benchmark.pk}.txt", "text/plain; charset=utf-8")
+    text = exports.report_text(_benchmark(request, pk))
+    return _attachment(text, f"benchmark-{pk}.txt", "text/plain; charset=utf-8")
+
+
+@require_GET
+@login_required
+def archive(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Everything in one ZIP, plots included."""
+    benchmark = _benchmark(request, pk)
+    try:
+        path = exports.archive_path(benchmark)
+    except exports.ArchiveFailed as problem:
+        messages.error(request, _("The archive could not be made: %(problem)s") % {"problem": problem})
+        return redirect("benchmarks:detail", pk=pk)
+    streamed = _chunks_async(path) if isinstance(request, ASGIRequest) else _chunks(path)
+    headers = {
+        "Content-Disposition": f'attachment; filename="benchmark-{pk}.zip"',
+        "Content-Length": str(path.stat().st_size),
+    }
+    return StreamingHttpResponse(streamed, content_type="application/zip", headers=headers)
+
+
+def _benchmark(request: HttpRequest, pk: int) -> Benchmark:
+    return get_object_or_404(benchmarks_for(request.user), pk=pk)
+
+
+def _index(request: HttpRequest, benchmark: Benchmark, name: str) -> int:
+    """The number of a method or experiment that the address names; what does not exist is not found."""
+    text = request.GET.get(name, "0")
+    if not text.isdecimal() or len(text) > 6 or int(text) >= len(benchmark.specification[f"{name}s"]):
+        raise Http404
+    return int(text)
 
 
 def _attachment(text: str, name: str, content_type: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(text, content_type=content_type, headers=headers)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+async def _chunks_async(path: Path) -> AsyncIterator[bytes]:
+    chunks = _chunks(path)
+    while chunk := await sync_to_async(next)(chunks, b""):
+        yield chunk

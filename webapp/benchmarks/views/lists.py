@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from saliency_core.methods.registry import method_descriptions
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for, live_workers
 
@@ -32,7 +31,6 @@ def benchmark_list(request: HttpRequest) -> HttpResponse:
         "state": state,
         "states": [(value, label, counts.get(value, 0)) for value, label in Benchmark.State.choices],
         "total": sum(counts.values()),
-        "method_titles": {method.key: method.title for method in method_descriptions()},
     }
     return render(request, "benchmarks/list.html", context)
 

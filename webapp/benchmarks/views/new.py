@@ -8,88 +8,84 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from saliency_core.errors import ParameterError
-from saliency_core.experiments.base import experiment_description, protocol
 from webapp.benchmarks import services
-from webapp.benchmarks.estimates import Estimate, estimate
-from webapp.benchmarks.forms import BenchmarkForm
-from webapp.benchmarks.protocol_facts import protocol_facts
+from webapp.benchmarks.estimates import Estimate, estimate_benchmark
+from webapp.benchmarks.forms import BenchmarkForm, changes_only
+from webapp.benchmarks.methods import title_of
+from webapp.benchmarks.models import Benchmark
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Shows the form as the address says, or queues the benchmark."""
+    """Shows the form as the address says, changes what is chosen, or queues the benchmark."""
+    by_script = "HX-Request" in request.headers
+    sent = request.POST if request.method == "POST" else request.GET
+    if changes_only(sent) and not by_script:
+        form = BenchmarkForm(None, owner=request.user, chosen=sent)
+        return redirect(f"{reverse('benchmarks:new')}?{form.address()}")
+    posted = request.method == "POST"
     form = BenchmarkForm(
-        request.POST if request.method == "POST" else None, owner=request.user, chosen=request.GET
+        request.POST if posted else None, owner=request.user, chosen=request.GET, files=request.FILES or None
     )
-    if request.method == "POST" and form.is_valid():
+    if posted and form.is_valid():
         try:
             benchmark = _queue(form)
         except ValidationError as refusal:
             form.refuse(refusal)
         else:
             return redirect("benchmarks:detail", pk=benchmark.pk)
-    experiment, protocol_name = form.experiment_and_protocol
-    context = {
-        "form": form,
-        "experiment": experiment_description(experiment),
-        "protocol": protocol(experiment, protocol_name),
-        "protocol_facts": protocol_facts(protocol(experiment, protocol_name)),
-        **_estimate_context(form),
-    }
-    return render(request, "benchmarks/new.html", context, status=422 if form.errors else 200)
+    status = 422 if posted and form.has_errors else 200
+    response = render(
+        request, "benchmarks/new.html", {"form": form, **_estimate_context(form)}, status=status
+    )
+    if by_script:
+        response["HX-Push-Url"] = f"{reverse('benchmarks:new')}?{form.address()}"
+    return response
 
 
 @require_GET
 @login_required
 def expected_time(request: HttpRequest) -> HttpResponse:
-    """The estimate alone, for what the address says: asked for while a number is being typed."""
+    """The estimate, and the presets that it is of, for what the address says: asked for as values are typed."""
     form = BenchmarkForm(None, owner=request.user, chosen=request.GET)
-    return render(request, "benchmarks/parts/estimate.html", {"form": form, **_estimate_context(form)})
+    return render(request, "benchmarks/parts/expected_time.html", {"form": form, **_estimate_context(form)})
 
 
-def _queue(form: BenchmarkForm) -> Any:
+def _queue(form: BenchmarkForm) -> Benchmark:
     cleaned = form.cleaned_data
-    experiment, protocol_name = form.experiment_and_protocol
-    return services.queue_benchmark(
+    return services.create_benchmark(
         owner=form.owner,
         classifier=cleaned["classifier"],
         dataset=cleaned["dataset"],
         number_of_images=cleaned["number_of_images"],
         subset_seed=cleaned["subset_seed"],
-        method=cleaned["method"],
-        parameters=form.parameters(cleaned),
-        experiment=experiment,
-        protocol=protocol_name,
+        stratified=cleaned["stratified"],
+        methods=form.specified_methods,
+        experiments=form.specified_experiments,
+        class_mapping=cleaned["explicit_mapping"],
     )
 
 
 def _estimate_context(form: BenchmarkForm) -> dict[str, Any]:
-    """The estimate, and why the method can't explain the model if it can't."""
-    if form.chosen_classifier is None or form.chosen_dataset is None:
-        return {"estimate": None, "not_applicable": None}
-    method = form.method_description.key
-    return {
-        "estimate": _estimate(form, method),
-        "not_applicable": services.why_not_applicable(form.chosen_classifier, method),
-    }
+    """The estimate, and its part for each method; none while something is missing or out of its bounds."""
+    found = _estimate(form)
+    methods = form.specified_methods
+    costs = list(zip(map(title_of, methods), found.methods, strict=True)) if found else []
+    return {"estimate": found, "costs": costs}
 
 
-def _estimate(form: BenchmarkForm, method: str) -> Estimate | None:
-    values = {**form.values(), **getattr(form, "cleaned_data", {})}
-    experiment, protocol_name = form.experiment_and_protocol
-    images = values["number_of_images"] or 1
+def _estimate(form: BenchmarkForm) -> Estimate | None:
+    methods, experiments = form.specified_methods, form.specified_experiments
+    if form.chosen_classifier is None or form.chosen_dataset is None or not methods or not experiments:
+        return None
     try:
-        return estimate(
-            classifier=form.chosen_classifier,
-            method=method,
-            parameters=form.parameters(values),
-            experiment=experiment,
-            protocol=protocol_name,
-            images=images,
+        return estimate_benchmark(
+            classifier=form.chosen_classifier, methods=methods, experiments=experiments, images=form.images
         )
     except ParameterError:
         # A value out of its bounds: the field says so when the form is sent.

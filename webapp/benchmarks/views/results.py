@@ -1,51 +1,21 @@
-"""What a benchmark has found: figures, curves, bins, failures, images and their maps."""
+"""What a benchmark has found: the tables of images and classes, and maps of the images."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
-from saliency_core.experiments.columns import Columns
-from saliency_core.experiments.summary import confidence_bins, mean_curves
+from webapp.benchmarks.experiment_page import ExperimentPage
 from webapp.benchmarks.image_table import PAGE_SIZE, image_table
 from webapp.benchmarks.models import Benchmark, Shard
 from webapp.benchmarks.payloads import explanation_payload
-from webapp.benchmarks.selectors import benchmarks_for, results_of
+from webapp.benchmarks.results import columns_of
+from webapp.benchmarks.selectors import benchmarks_for
 from webapp.studio.services import explain_benchmark_images
-
-RESAMPLES = 2000
-INTERIM_RESAMPLES = 300
-RESULTS_KEPT_SECONDS = 3600
-
-
-def results_context(benchmark: Benchmark) -> dict[str, Any]:
-    """Curves, bins and failures of what is done; computed once for each number of finished shards.
-
-    While a benchmark runs its bands come from fewer resamples: the page should keep up with the workers.
-    """
-    shards = benchmark.shards.filter(state__in=[Shard.State.DONE, Shard.State.SET_ASIDE]).count()
-    if not shards:
-        return _results(Columns(), resamples=0)
-    resamples = INTERIM_RESAMPLES if benchmark.is_unfinished else RESAMPLES
-    key = f"benchmark-results:{benchmark.pk}:{benchmark.specification_sha256[:16]}:{shards}:{resamples}"
-    found = cache.get(key)
-    if found is None:
-        found = _results(results_of(benchmark), resamples)
-        cache.set(key, found, RESULTS_KEPT_SECONDS)
-    return found
-
-
-def _results(columns: Columns, resamples: int) -> dict[str, Any]:
-    return {
-        "curves": mean_curves(columns, resamples) if len(columns) else None,
-        "bins": confidence_bins(columns, resamples=resamples),
-        "failures": columns.failures,
-    }
 
 
 @require_GET
@@ -53,30 +23,79 @@ def _results(columns: Columns, resamples: int) -> dict[str, Any]:
 def images(request: HttpRequest, pk: int) -> HttpResponse:
     """The table of images alone; `sort` and `page` in the address are those of the benchmark's page."""
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
-    return render(
-        request,
-        "benchmarks/parts/images.html",
-        {"benchmark": benchmark, **images_context(request, benchmark)},
-    )
+    shown = ExperimentPage(benchmark, request.GET)
+    context = {"benchmark": benchmark, "shown": shown, **images_context(request, shown)}
+    return render(request, "benchmarks/parts/images.html", context)
 
 
-def images_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
-    columns = results_of(benchmark, with_curves=False)
-    return {"table": image_table(columns, request.GET.get("sort", ""), request.GET.get("page", ""))}
+@require_GET
+@login_required
+def classes(request: HttpRequest, pk: int) -> HttpResponse:
+    """The table of classes alone; `class_sort` and `class_page` in the address are those of the benchmark's page."""
+    benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
+    shown = ExperimentPage(benchmark, request.GET)
+    context = {"benchmark": benchmark, "shown": shown, "classes": shown.classes()}
+    return render(request, "benchmarks/parts/classes.html", context)
+
+
+def images_context(request: HttpRequest, shown: ExperimentPage) -> dict[str, Any]:
+    return {
+        "table": image_table(shown.units(), request.GET.get("sort", ""), request.GET.get("page", "")),
+        "shards_done": shown.benchmark.shards.filter(state=Shard.State.DONE).count(),
+    }
 
 
 @require_POST
 @login_required
 def maps(request: HttpRequest, pk: int) -> HttpResponse:
-    """Asks for the maps of up to one page of images; those that are ready come at once, the others by the socket."""
+    """Asks for one method's maps of up to one page of images; those that are ready come at once, the others by the
+    socket. `image`s with their `target`s as the table names them; without targets an image's first.
+    """
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
-    asked = set(request.POST.getlist("image")[:PAGE_SIZE])
-    columns = results_of(benchmark, with_curves=False)
-    targets = columns.scalars.get("target", ())
-    wanted = [
-        (name, int(target)) for name, target in zip(columns.images, targets, strict=True) if name in asked
+    methods, experiments = (len(benchmark.specification[key]) for key in ("methods", "experiments"))
+    place = _index(request.POST.get("method"), methods), _index(request.POST.get("experiment"), experiments)
+    asked = request.POST.getlist("image")[:PAGE_SIZE]
+    targets = request.POST.getlist("target")[:PAGE_SIZE]
+    wanted = _measured(benchmark, place, asked, targets)
+    found: list[dict[str, Any]] = []
+    while wanted:
+        # The service answers by image: classes of one image are asked for one after the other.
+        turn = dict(reversed(wanted))
+        explanations = explain_benchmark_images(
+            owner=request.user, benchmark=benchmark, images=turn.items(), method_index=place[0]
+        )
+        found += [
+            {
+                "image": name,
+                "target": turn[name],
+                "method": place[0],
+                **explanation_payload(explanation),
+            }
+            for name, explanation in explanations.items()
+        ]
+        wanted = [each for each in wanted if turn[each[0]] != each[1]]
+    return JsonResponse({"maps": sorted(found, key=lambda each: asked.index(each["image"]))})
+
+
+def _measured(
+    benchmark: Benchmark, place: tuple[int, int], asked: list[str], targets: list[str]
+) -> list[tuple[str, int]]:
+    """Those pairs of image and target that the method has figures of."""
+    columns = columns_of(benchmark, place, with_curves=False)
+    names = set(asked)
+    known: dict[str, list[int]] = {}
+    for name, target in zip(columns.images, columns.scalars.get("target", ()), strict=True):
+        if name in names:
+            known.setdefault(name, []).append(int(target))
+    if len(targets) != len(asked):
+        return [(name, known[name][0]) for name in dict.fromkeys(asked) if name in known]
+    pairs = dict.fromkeys(zip(asked, targets, strict=True))
+    return [
+        (name, int(target))
+        for name, target in pairs
+        if target.isdecimal() and len(target) < 9 and int(target) in known.get(name, ())
     ]
-    explanations = explain_benchmark_images(owner=request.user, benchmark=benchmark, images=wanted)
-    return JsonResponse(
-        {"maps": [{"image": name, **explanation_payload(found)} for name, found in explanations.items()]}
-    )
+
+
+def _index(text: str | None, count: int) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 6 and int(text) < count else 0

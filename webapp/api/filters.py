@@ -1,0 +1,53 @@
+"""What lists can be narrowed down to and sorted by, in the address."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+
+from webapp.benchmarks.models import Benchmark
+from webapp.library.models import Classifier
+from webapp.studio.models import Explanation
+
+LARGEST_ID = 2**63 - 1
+
+
+class BenchmarkFilter(filters.FilterSet):
+    """`?state=running&state=queued&classifier=3&order=-finished`."""
+
+    state = filters.MultipleChoiceFilter(choices=Benchmark.State.choices)
+    classifier = filters.NumberFilter(field_name="classifier_id", min_value=1, max_value=LARGEST_ID)
+    dataset = filters.NumberFilter(field_name="dataset_id", min_value=1, max_value=LARGEST_ID)
+    created_after = filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt")
+    order = filters.OrderingFilter(
+        fields=["id", "created", "started", "finished", "state", "number_of_images"],
+        help_text="With a leading “-” in descending order; newest first unless given.",
+    )
+
+    class Meta:
+        model = Benchmark
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found = super().filter_queryset(queryset)
+        # Equal ones keep one order, or pages would overlap.
+        return found.order_by(*found.query.order_by, "-pk")
+
+
+class ClassifierFilter(filters.FilterSet):
+    state = filters.MultipleChoiceFilter(choices=Classifier.State.choices)
+
+    class Meta:
+        model = Classifier
+        fields: list[str] = []
+
+
+class ExplanationFilter(filters.FilterSet):
+    state = filters.MultipleChoiceFilter(choices=Explanation.State.choices)
+
+    class Meta:
+        model = Explanation
+        fields: list[str] = []

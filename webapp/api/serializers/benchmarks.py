@@ -1,0 +1,255 @@
+"""Benchmarks: what is asked for, and what is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from saliency_core.errors import ParameterError
+from saliency_core.experiments.base import experiment_description
+from webapp.benchmarks.methods import title_of
+from webapp.benchmarks.models import Benchmark, BenchmarkEvent
+from webapp.benchmarks.selectors import environments_of, progress_of, working_seconds
+from webapp.library.models import Classifier, Dataset
+from webapp.library.selectors import classifiers_for, datasets_for
+
+MOST_ENTRIES = 100
+FAILURES_SHOWN = 1000
+
+
+class MethodRequestSerializer(serializers.Serializer):
+    """A method with its parameters; what is left out keeps its default. The enhancement is off unless it is given.
+
+    Only the shape is checked here: what the values may be is the service's business.
+    """
+
+    key = serializers.CharField()
+    parameters = serializers.DictField(default=dict)
+    enhancement = serializers.DictField(default=None, allow_null=True)
+
+
+class ExperimentRequestSerializer(serializers.Serializer):
+    experiment = serializers.CharField(source="key")
+    protocol = serializers.CharField(required=False, help_text="The experiment's first one unless given.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "protocol" not in attrs:
+            try:
+                attrs["protocol"] = experiment_description(attrs["key"]).default_protocol.name
+            except ParameterError as refused:
+                raise serializers.ValidationError(str(refused)) from None
+        return attrs
+
+
+class BenchmarkRequestSerializer(serializers.Serializer):
+    classifier = serializers.PrimaryKeyRelatedField(queryset=Classifier.objects.none())
+    dataset = serializers.PrimaryKeyRelatedField(queryset=Dataset.objects.none())
+    methods = MethodRequestSerializer(many=True, allow_empty=False, max_length=MOST_ENTRIES)
+    experiments = ExperimentRequestSerializer(many=True, allow_empty=False, max_length=MOST_ENTRIES)
+    number_of_images = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, help_text="All of the data set unless given."
+    )
+    subset_seed = serializers.IntegerField(
+        min_value=0, max_value=2**31 - 1, default=0, help_text="The same seed chooses the same images."
+    )
+    stratified = serializers.BooleanField(default=False, help_text="Every class has its share of the images.")
+    class_mapping = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        default=None,
+        allow_null=True,
+        help_text="Label → the model's classes, where the data set's own names do not do; [] leaves a label out.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        user = getattr(self.context.get("request"), "user", None)
+        if user is not None:
+            self.fields["classifier"].queryset = classifiers_for(user)
+            self.fields["dataset"].queryset = datasets_for(user)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs.setdefault("number_of_images", attrs["dataset"].number_of_images)
+        return attrs
+
+
+class MethodEstimateSerializer(serializers.Serializer):
+    forwards_per_image = serializers.FloatField()
+    factors = serializers.ListField(
+        child=serializers.IntegerField(), help_text="Of making the maps: maps, windows, forwards for one."
+    )
+    seconds = serializers.FloatField(allow_null=True)
+
+
+class EstimateSerializer(serializers.Serializer):
+    """What a benchmark would take that has the living workers to itself."""
+
+    images = serializers.IntegerField()
+    forwards_per_image = serializers.FloatField(
+        help_text="Forward equivalents of all methods: a backward pass counts as two."
+    )
+    seconds = serializers.FloatField(allow_null=True, help_text="null until a worker has measured the model.")
+    images_per_second = serializers.FloatField(allow_null=True)
+    device = serializers.CharField(allow_null=True)
+    workers = serializers.IntegerField()
+    methods = MethodEstimateSerializer(many=True, help_text="One for each method of the request.")
+
+
+class NamedSerializer(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    name = serializers.CharField()
+
+
+class ChosenMethodSerializer(serializers.Serializer):
+    key = serializers.CharField()
+    title = serializers.CharField()
+    parameters = serializers.DictField()
+    enhancement = serializers.DictField(allow_null=True)
+
+
+class ChosenExperimentSerializer(serializers.Serializer):
+    experiment = serializers.CharField()
+    protocol = serializers.CharField()
+
+
+class BenchmarkSerializer(serializers.ModelSerializer):
+    url = serializers.HyperlinkedIdentityField(view_name="api:benchmark")
+    page = serializers.HyperlinkedIdentityField(
+        view_name="benchmarks:detail", help_text="Where to see it in the browser."
+    )
+    classifier = NamedSerializer()
+    dataset = NamedSerializer()
+    methods = serializers.SerializerMethodField()
+    experiments = serializers.SerializerMethodField()
+    images_done = serializers.IntegerField(help_text="Of all methods together.")
+    images_total = serializers.SerializerMethodField(help_text="Images times methods.")
+    figures = serializers.DictField(
+        help_text="`entries`: counts and figures of each method under each experiment, as last computed."
+    )
+
+    class Meta:
+        model = Benchmark
+        fields = [
+            "id", "url", "page", "state", "problem", "classifier", "dataset", "methods", "experiments",
+            "number_of_images", "images_done", "images_total", "figures", "created", "started", "finished",
+        ]  # fmt: skip
+
+    @extend_schema_field(ChosenMethodSerializer(many=True))
+    def get_methods(self, benchmark: Benchmark) -> list[dict[str, Any]]:
+        return [
+            {"enhancement": None, **method, "title": title_of(method)}
+            for method in benchmark.specification["methods"]
+        ]
+
+    @extend_schema_field(ChosenExperimentSerializer(many=True))
+    def get_experiments(self, benchmark: Benchmark) -> list[dict[str, Any]]:
+        return [
+            {"experiment": each["key"], "protocol": each["protocol"]}
+            for each in benchmark.specification["experiments"]
+        ]
+
+    def get_images_total(self, benchmark: Benchmark) -> int:
+        return benchmark.number_of_images * max(1, len(benchmark.specification["methods"]))
+
+
+class ProgressSerializer(serializers.Serializer):
+    images_done = serializers.IntegerField()
+    images_total = serializers.IntegerField()
+    shards_done = serializers.IntegerField()
+    shards_total = serializers.IntegerField()
+    shards_set_aside = serializers.IntegerField()
+    workers = serializers.IntegerField()
+    images_per_second = serializers.FloatField(allow_null=True)
+    seconds_left = serializers.FloatField(allow_null=True)
+
+
+class FailureSerializer(serializers.Serializer):
+    """An image that has no figures; `method` and `experiment` count in the benchmark's lists."""
+
+    method = serializers.IntegerField()
+    experiment = serializers.IntegerField()
+    index = serializers.IntegerField()
+    image = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class FilesSerializer(serializers.Serializer):
+    images_csv = serializers.URLField()
+    report = serializers.URLField()
+    results = serializers.URLField()
+    events = serializers.URLField()
+
+
+class BenchmarkDetailSerializer(BenchmarkSerializer):
+    progress = ProgressSerializer(source="found.progress")
+    number_of_failures = serializers.IntegerField(source="found.number_of_failures")
+    failures = FailureSerializer(
+        source="found.failures", many=True, help_text=f"The first {FAILURES_SHOWN}; the CSV has all."
+    )
+    environments = serializers.ListField(
+        child=serializers.DictField(), source="found.environments", help_text="Devices and versions used."
+    )
+    seconds = serializers.FloatField(
+        source="found.seconds", allow_null=True, help_text="From the start to the end, or to now."
+    )
+    specification = serializers.SerializerMethodField(help_text="Everything that determines the figures.")
+    files = serializers.SerializerMethodField()
+
+    class Meta(BenchmarkSerializer.Meta):
+        fields = [
+            *BenchmarkSerializer.Meta.fields, "progress", "number_of_failures", "failures", "environments", "seconds",
+            "specification", "specification_sha256", "files",
+        ]  # fmt: skip
+
+    def to_representation(self, benchmark: Benchmark) -> dict[str, Any]:
+        summaries = benchmark.summaries.defer("running", "classes").order_by(
+            "method_index", "experiment_index"
+        )
+        rows = list(summaries)
+        failures = [
+            {"method": row.method_index, "experiment": row.experiment_index, **failure}
+            for row in rows
+            for failure in row.content["failures"]
+        ]
+        benchmark.found = {
+            "progress": progress_of(benchmark),
+            "number_of_failures": sum(row.content["failed"] for row in rows),
+            "failures": failures[:FAILURES_SHOWN],
+            "environments": environments_of(benchmark),
+            "seconds": working_seconds(benchmark),
+        }
+        return super().to_representation(benchmark)
+
+    @extend_schema_field(serializers.DictField())
+    def get_specification(self, benchmark: Benchmark) -> dict[str, Any]:
+        return shown_specification(benchmark, self.context["request"].user.is_staff)
+
+    @extend_schema_field(FilesSerializer())
+    def get_files(self, benchmark: Benchmark) -> dict[str, str]:
+        names = {"images_csv": "images_csv", "report": "report", "results": "results", "events": "events"}
+        return {
+            name: reverse(
+                f"api:benchmark_{route}", kwargs={"pk": benchmark.pk}, request=self.context["request"]
+            )
+            for name, route in names.items()
+        }
+
+
+def shown_specification(benchmark: Benchmark, to_administrator: bool) -> dict[str, Any]:
+    """The specification; where data lie on the server is told to administrators only, as on the pages."""
+    specification = dict(benchmark.specification)
+    if not to_administrator:
+        specification["dataset"] = {
+            name: value for name, value in specification["dataset"].items() if name != "path"
+        }
+    return specification
+
+
+class EventSerializer(serializers.ModelSerializer):
+    payload = serializers.DictField()
+
+    class Meta:
+        model = BenchmarkEvent
+        fields = ["seq", "kind", "payload", "created"]
