@@ -203,7 +203,8 @@ def measure_all(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
                 if not samples:
                     samples = photographs(classifier, Path(options.ecssd), options.images)
                     changed = {count: with_random_layers(classifier, count) for count in LAYERS}
-                few = samples[: min(options.randomised_images, images)]
+                affordable = max(1, int(options.most_forwards / (4 * forwards)))
+                few = samples[: min(options.randomised_images, images, affordable)]
                 try:
                     found = found or measure_masses(description, classifier, samples[:images], parameters)
                     found["spearman"] = measure_correlations(
@@ -285,7 +286,7 @@ def page(results: dict[str, dict[str, Any]], options: argparse.Namespace, comman
         "whether the interval lies above or below zero.",
         "- *ROC area*: probability that a pixel of the object is more salient than one beside it.",
         f"- *ρ*: Spearman's correlation of the map with that of the same class after the last {_listed()} layers with "
-        f"weights were initialised anew, mean of {options.randomised_images} images. Methods that depend on the "
+        f"weights were initialised anew, mean of up to {options.randomised_images} images. Methods that depend on the "
         "weights fall from 1; baselines that do not look at the model stay at 1.",
         "- *constant*: maps without any contrast, which count as uniform here.",
         "",

@@ -23,14 +23,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from saliency_core import create_method, load_classifier  # noqa: E402
 from saliency_core.classifiers.classifier import Classifier  # noqa: E402
+from saliency_core.cli.main import main as run_command  # noqa: E402
 from saliency_core.datasets.base import Dataset, open_dataset  # noqa: E402
 from saliency_core.datasets.class_mappings import class_mapping  # noqa: E402
 from saliency_core.datasets.mapping import ClassMapping  # noqa: E402
+from saliency_core.datasets.sample_photographs import write_sample_photographs  # noqa: E402
 from saliency_core.datasets.shapes import write_shapes  # noqa: E402
 from saliency_core.datasets.subset import subset_indices  # noqa: E402
 from saliency_core.enhancement.sliding_window import SlidingWindowEnhancement  # noqa: E402
@@ -139,14 +143,12 @@ TABLES = {
         (
             _SHAPES_CNN,
             Job("squeezenet", "photographs", 25, ALL_CNN, INSERTION),
-            Job(
-                "efficientnet", "photographs", 10, (*CAM_METHODS, "random_map", "centre_gaussian"), INSERTION
-            ),
+            Job("efficientnet", "photographs", 6, (*CAM_METHODS, "random_map", "centre_gaussian"), INSERTION),
             Job(
                 "squeezenet",
                 "photographs",
                 25,
-                ("grad_cam", "lrp"),
+                ("grad_cam",),
                 INSERTION,
                 (ENHANCED,),
                 ("coverage_pattern",),
@@ -357,8 +359,11 @@ def _latex(name: str, results: Sequence[Summarised]) -> list[str]:
         each for each in results if (each.result.enhancement or {}).get("coverage_normalise") is not True
     ]
     usual = [each for each in usual if each.result.method != "coverage_pattern"]
-    datasets = dict.fromkeys(each.result.dataset["name"] for each in usual)
-    by_dataset = [[each for each in usual if each.result.dataset["name"] == dataset] for dataset in datasets]
+    sets = dict.fromkeys((each.result.dataset["name"], each.result.dataset["measured"]) for each in usual)
+    by_dataset = [
+        [each for each in usual if (each.result.dataset["name"], each.result.dataset["measured"]) == chosen]
+        for chosen in sets
+    ]
     if name == "table-4-2":
         return [latex.table_4_2(members, style=style) for members in by_dataset]
     return [
@@ -367,11 +372,59 @@ def _latex(name: str, results: Sequence[Summarised]) -> list[str]:
     ]
 
 
+def write_figure(name: str, out: Path) -> None:
+    """Draw a figure of the sample photographs and of Shapes, which anybody has."""
+    with tempfile.TemporaryDirectory() as folder:
+        photographs = {path.stem: str(path) for path in write_sample_photographs(folder)}
+        write_shapes(Path(folder) / "shapes", images=4, size=224, seed=SHAPES["seed"], files=True)
+        shape = str(sorted((Path(folder) / "shapes" / "images").rglob("*.png"))[1])
+        for ending, arguments in FIGURES[name](photographs, shape).items():
+            file = out / f"{name}{ending}.png"
+            run_command([*arguments, "--out", str(file)])
+            with Image.open(file) as picture:
+                width = min(picture.width, 1400)
+                small = picture.convert("RGB").resize((width, picture.height * width // picture.width))
+            small.quantize(256).save(file, optimize=True)  # for the repository
+
+
+def _figure_3_2(photographs: Mapping[str, str], shape: str) -> dict[str, list[str]]:
+    methods = ("grad_cam", "score_cam", "group_cam", "msg_cam")
+    images = [photographs[name] for name in ("chelsea", "coffee", "rocket", "motorcycle_left")]
+    return {
+        "": [
+            "curves",
+            "--model",
+            "efficientnet_lite0",
+            *_several("--method", methods),
+            *_several("--image", images),
+        ]
+    }
+
+
+def _figure_3_4(photographs: Mapping[str, str], shape: str) -> dict[str, list[str]]:
+    """MSG-CAM, and Guided Backpropagation, which hardly changes, under both kinds of randomisation."""
+    methods = _several("--method", ("msg_cam", "guided_backpropagation"))
+    usual = ["sanity-strip", "--model", "efficientnet_lite0", *methods, "--image", photographs["chelsea"]]
+    small = ["sanity-strip", "--model", "shapes_cnn", *methods, "--image", shape, "--protocol", "group-cam@1"]
+    return {
+        "-cascading": [*usual, "--stages", "8", "--protocol", "cascading@1"],
+        "-independent": [*usual, "--stages", "8", "--protocol", "independent@1"],
+        "-shapes": small,
+    }
+
+
+FIGURES = {"figure-3-2": _figure_3_2, "figure-3-4": _figure_3_4}
+
+
+def _several(option: str, values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in (option, value)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="+", choices=[*TABLES, "all"], metavar="NAME")
+    parser.add_argument("names", nargs="+", choices=[*TABLES, *FIGURES, "all"], metavar="NAME")
     parser.add_argument("--data", type=Path, metavar="DIR")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "results", metavar="DIR")
     parser.add_argument("--cache", type=Path, default=REPOSITORY / "var" / "thesis-results", metavar="DIR")
@@ -385,7 +438,11 @@ def main() -> None:
     )
     options = parser.parse_args()
     material = Material(options.data, options.device)
-    for name in TABLES if "all" in options.names else options.names:
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in [*TABLES, *FIGURES] if "all" in options.names else options.names:
+        if name in FIGURES:
+            write_figure(name, options.out)
+            continue
         if options.measure:
             for job in TABLES[name].jobs:
                 if job.model in options.measure and material.available(job):
