@@ -29,6 +29,7 @@ THEMES = ("light", "dark")
 LANGUAGES = ("en", "zh-hans")
 PUBLIC = {"home": "/", "sign-in": "/sign-in/", "sign-up": "/sign-up/"}
 MEMBERS = {
+    "studio": "/studio/",
     "benchmarks": "/benchmarks/",
     "new-benchmark": "/benchmarks/new/",
     "models": "/models/",

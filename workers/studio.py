@@ -23,7 +23,9 @@ def work_once(node: Node) -> None:
     """One turn: what somebody waits for most comes first; curves only where nobody waits for a map."""
     predictions = claim_predictions()
     if predictions:
-        _watched(node, predictions, f"classifying {len(predictions)} images", lambda: predict(node, predictions))
+        _watched(
+            node, predictions, f"classifying {len(predictions)} images", lambda: predict(node, predictions)
+        )
     explanations = [] if stopping.requested() else claim_explanations()
     if explanations:
         _watched(node, explanations, f"drawing {len(explanations)} maps", lambda: draw(node, explanations))

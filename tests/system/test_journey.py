@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from skimage.data import data_dir
 
@@ -202,3 +203,68 @@ def test_what_is_another_members_is_not_found(page: Page, holiday_photographs: s
         "/maps/1/overlay.webp",
     ):
         assert page.request.get(address).status == 404
+
+
+def test_the_studio_from_an_image_to_maps_and_cut_outs(page: Page, tmp_path: Path) -> None:
+    page.goto("/sign-up/")
+    page.fill("#id_username", "studious")
+    page.fill("#id_password", PASSWORD)
+    page.fill("#id_password_again", PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    page.get_by_role("link", name="Studio").click()
+    # Once scripts are there, forms send themselves.
+    expect(page.get_by_role("button", name="Choose", exact=True)).to_have_count(0)
+
+    page.get_by_role("combobox", name="Model").select_option(label="Shapes CNN")
+    page.wait_for_url(re.compile(r"model=\d+"))
+    # The data set whose classes the model knows is the one that is offered.
+    page.locator(".thumbnails a").first.click()
+    classes = page.locator(".top-classes a")
+    expect(classes).to_have_count(5, timeout=30_000)
+    expect(classes.first).to_contain_text(re.compile(r"\d+\.\d %"))
+
+    page.get_by_label("Grad-CAM, enhanced", exact=True).check()
+    page.get_by_label("LayerCAM", exact=True).check()
+    expect(page).to_have_url(re.compile("enhanced=grad_cam"))
+    page.get_by_role("button", name="Generate").click()
+    page.wait_for_url(re.compile("#maps$"))
+    page.evaluate("window.neverReloaded = true")
+    tiles = page.locator(".tile")
+    expect(tiles).to_have_count(3)
+    expect(page.locator(".tile canvas:not([hidden])")).to_have_count(3, timeout=60_000)
+    expect(page.locator(".mini-chart polyline.insertion")).to_have_count(3, timeout=60_000)
+    assert page.evaluate("window.neverReloaded") is True
+    scores = [
+        float(each.replace("−", "-")) for each in tiles.first.locator(".mini-scores dd").all_inner_texts()
+    ]
+    assert scores[2] == pytest.approx(scores[0] - scores[1], abs=0.02)
+
+    def shown() -> str:
+        return page.evaluate("document.querySelector('.tile canvas').toDataURL()")
+
+    overlaid = shown()
+    page.get_by_text("Heat map", exact=True).click()
+    expect(page).to_have_url(re.compile("view=heat"))
+    heat = shown()
+    assert heat != overlaid
+    # The address alone brings the page back.
+    page.goto(page.url)
+    expect(page.locator(".tile canvas:not([hidden])")).to_have_count(3)
+    assert shown() == heat
+
+    page.get_by_role("link", name="Cut-outs").click()
+    expect(page.locator(".strip button")).to_have_count(12)
+    expect(page.locator(".iou").first).to_contain_text(re.compile(r"IoU 0\.\d+"))
+    page.get_by_label("The rest").select_option("transparent")
+    page.locator("[name=keep]").fill("30")
+    expect(page).to_have_url(re.compile("keep=30"))
+    with page.expect_download() as download:
+        tiles.first.get_by_role("link", name="PNG", exact=True).click()
+    download.value.save_as(tmp_path / "cut-out.png")
+    with Image.open(tmp_path / "cut-out.png") as picture:
+        opaque = sum(picture.getchannel("A").histogram()[128:])
+    assert opaque == round(0.30 * 224 * 224)
+
+    page.locator("#upload-file").set_input_files(Path(data_dir) / "chelsea.png")
+    page.wait_for_url(re.compile(r"picture=\d+"))
+    expect(classes).to_have_count(5, timeout=30_000)

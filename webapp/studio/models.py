@@ -60,9 +60,7 @@ class Asked(models.Model):
     """
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="%(class)ss")
-    classifier = models.ForeignKey(
-        "library.Classifier", on_delete=models.CASCADE, related_name="%(class)ss"
-    )
+    classifier = models.ForeignKey("library.Classifier", on_delete=models.CASCADE, related_name="%(class)ss")
     dataset = models.ForeignKey(
         "library.Dataset", on_delete=models.CASCADE, null=True, blank=True, related_name="%(class)ss"
     )

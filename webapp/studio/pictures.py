@@ -64,7 +64,9 @@ def _decoded(upload: UploadedFile) -> Image:
         header = read_header(content)
         if header.stored_width * header.stored_height > MOST_PIXELS:
             raise ValidationError(
-                _("The picture has too many pixels (%(width)d × %(height)d): at most %(most)d million are taken.")
+                _(
+                    "The picture has too many pixels (%(width)d × %(height)d): at most %(most)d million are taken."
+                )
                 % {
                     "width": header.stored_width,
                     "height": header.stored_height,

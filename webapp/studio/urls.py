@@ -1,9 +1,26 @@
-"""Addresses of maps."""
+"""Addresses of the studio and of maps."""
 
 from django.urls import path
 
-from webapp.studio import views
+from webapp.studio.views import actions, files, pages
 
 app_name = "studio"
 
-urlpatterns = [path("maps/<int:pk>/overlay.webp", views.overlay, name="overlay")]
+urlpatterns = [
+    path("studio/", pages.maps, name="maps"),
+    path("studio/cut-outs/", pages.cut_outs, name="cut_outs"),
+    path("studio/generate/", actions.generate, name="generate"),
+    path("studio/predict/", actions.predict, name="predict"),
+    path("studio/classes/", pages.classes, name="classes"),
+    path("studio/predicted/", pages.predicted, name="predicted"),
+    path("studio/method-settings/", pages.method_settings, name="method_settings"),
+    path("studio/image.png", files.framed, name="framed"),
+    path("studio/mask.png", files.mask, name="mask"),
+    path("studio/pictures/", actions.upload, name="upload"),
+    path("studio/pictures/<int:pk>/thumbnail.webp", files.picture_thumbnail, name="picture_thumbnail"),
+    path("studio/pictures/<int:pk>/delete/", actions.delete, name="delete_picture"),
+    path("studio/data-sets/<int:pk>/<int:index>/thumbnail.webp", files.thumbnail, name="thumbnail"),
+    path("maps/<int:pk>/tile/", pages.tile, name="tile"),
+    path("maps/<int:pk>/overlay.webp", files.overlay, name="overlay"),
+    path("maps/<int:pk>/map.npy", files.values, name="values"),
+]

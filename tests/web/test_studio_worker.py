@@ -1,0 +1,243 @@
+"""The studio's worker really classifies images, draws maps and measures them, with the classifiers that come along."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.functions import Now
+from PIL import Image
+
+from saliency_core.classifiers.catalogue import builtin_classifier
+from saliency_core.classifiers.loading import load_classifier
+from saliency_core.classifiers.weights import sha256_of
+from saliency_core.datasets.shapes import write_shapes
+from saliency_core.datasets.shapes_forms import KINDS
+from saliency_core.methods.registry import create_method
+from saliency_core.statistics.area import trapezoid_area
+from tests.web import factories
+from webapp.benchmarks.methods import specified_method
+from webapp.library.models import Classifier, Dataset
+from webapp.library.services import register_dataset
+from webapp.studio import asking, pictures, services
+from webapp.studio.models import Explanation, Prediction, State
+from webapp.studio.sources import Source, opened
+from workers import studio, studio_curves
+
+pytestmark = pytest.mark.django_db
+WEIGHTS = Path("saliency_core/classifiers/shapes_weights")
+
+
+class Processor:
+    """What the studio needs of a worker."""
+
+    torch_device = "cpu"
+
+    def watch(self, tick: Any, activity: str = "") -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def own_files(settings: Any, tmp_path: Path) -> None:
+    for name in ("WEIGHTS_DIR", "UPLOADS_DIR", "EXPLANATIONS_DIR"):
+        folder = tmp_path / name
+        folder.mkdir()
+        setattr(settings, name, folder)
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Dataset:
+    write_shapes(tmp_path / "shapes", images=4, size=224, seed=0)
+    return register_dataset(name="Shapes", format="shapes", path=tmp_path / "shapes")
+
+
+@pytest.fixture
+def make(repository: Path, settings: Any) -> Any:
+    def classifier(key: str) -> Classifier:
+        builtin, source = builtin_classifier(key), repository / WEIGHTS / f"{key}.safetensors"
+        sha256 = sha256_of(source)
+        shutil.copy(source, settings.WEIGHTS_DIR / f"{sha256}.safetensors")
+        description = {"default_layer": builtin.default_layer, "family": builtin.family, "class_names": KINDS}
+        return factories.classifier(
+            name=builtin.title,
+            library="saliscope",
+            architecture=key,
+            family=builtin.family,
+            preprocessing=builtin.preprocessing.to_dict(),
+            weights_sha256=sha256,
+            description=description,
+        )
+
+    return classifier
+
+
+def image(shapes: Dataset, index: int = 0) -> Source:
+    return Source(shapes, opened(shapes).sample(index).identifier)
+
+
+def work() -> None:
+    """Until there is nothing to do."""
+    for _ in range(20):
+        if not services.work_waits():
+            return
+        studio.work_once(Processor())  # type: ignore[arg-type]
+    raise AssertionError("There is no end to it.")
+
+
+@pytest.mark.parametrize(
+    ("key", "methods"),
+    [
+        ("shapes_cnn", [("grad_cam", None), ("gradient", None), ("grad_cam", {"window": 128, "stride": 96})]),
+        ("shapes_vit", [("transformer_attribution", None)]),
+    ],
+)
+def test_classes_maps_and_curves(
+    make: Any, shapes: Dataset, repository: Path, key: str, methods: list[tuple[str, Any]]
+) -> None:
+    owner, row, source = factories.member(), make(key), image(shapes)
+    label = opened(shapes).sample(0).label
+    prediction = asking.ask_for_prediction(owner=owner, classifier=row, source=source)
+    specified = [specified_method(name, {}, enhancement) for name, enhancement in methods]
+    target = KINDS.index(label)
+    asked = asking.ask_for_maps(owner=owner, classifier=row, source=source, target=target, methods=specified)
+    work()
+    prediction.refresh_from_db()
+    assert prediction.state == State.READY
+    probabilities = [probability for _index, probability in prediction.classes]
+    assert len(probabilities) == 5 and probabilities == sorted(probabilities, reverse=True)
+    classifier = load_classifier(
+        f"saliscope:{key}",
+        weights=repository / WEIGHTS / f"{key}.safetensors",
+        preprocessing=builtin_classifier(key).preprocessing,
+    )
+    seen = classifier.preprocessing.prepare(source.pixels())[None]
+    classes, values = classifier.top_classes(seen, 5)
+    assert [index for index, _probability in prediction.classes] == classes[0].tolist()
+    assert probabilities == pytest.approx(values[0].tolist(), abs=1e-6)
+    clean = dict(prediction.classes).get(target)
+    for explanation in asked:
+        explanation.refresh_from_db()
+        assert (explanation.state, explanation.problem, explanation.degenerate) == (State.READY, "", False)
+        drawn = np.load(services.explanation_folder(explanation) / "map.npy")
+        assert (drawn.shape, drawn.dtype) == ((224, 224), np.float32)
+        curves = explanation.curves
+        assert (explanation.curves_state, explanation.curves_problem) == (State.READY, "")
+        assert len(curves["insertion"]) == len(curves["deletion"]) == 113
+        assert curves["deletion"][0] == pytest.approx(curves["insertion"][-1], abs=1e-5)
+        if clean is not None:
+            assert curves["probability"] == pytest.approx(clean, abs=1e-5)
+        for name in ("insertion", "deletion"):
+            area = trapezoid_area(np.array(curves[name]))
+            assert curves[f"{name}_auc"] == pytest.approx(float(area), abs=1e-4)
+        assert curves["overall"] == pytest.approx(curves["insertion_auc"] - curves["deletion_auc"])
+    plain = create_method(methods[0][0], classifier)
+    import torch
+
+    expected = plain.explain(seen, torch.tensor([target])).maps[0].numpy()
+    np.testing.assert_allclose(
+        np.load(services.explanation_folder(asked[0]) / "map.npy"),
+        expected,
+        atol=1e-5 * np.abs(expected).max(),
+    )
+    if len(asked) == 3:
+        assert "coverage_correlation" in asked[2].extras
+
+
+def test_a_members_own_picture(make: Any) -> None:
+    owner, row = factories.member(), make("shapes_cnn")
+    content = io.BytesIO()
+    Image.effect_noise((90, 60), 80).convert("RGB").save(content, format="PNG")
+    upload = SimpleUploadedFile("noise.png", content.getvalue())
+    source = Source(None, "", pictures.keep_picture(owner=owner, upload=upload))
+    (asked,) = asking.ask_for_maps(
+        owner=owner,
+        classifier=row,
+        source=source,
+        target=3,
+        methods=[specified_method("grad_cam", {}, None)],
+    )
+    Explanation.objects.update(curves_state="")
+    work()
+    asked.refresh_from_db()
+    assert (asked.state, asked.problem) == (State.READY, "")
+    with Image.open(services.explanation_folder(asked) / "overlay.webp") as overlay:
+        assert overlay.size == (224, 224)
+
+
+def test_what_cannot_be_done_is_told_by_the_row(make: Any, shapes: Dataset, settings: Any) -> None:
+    owner, row = factories.member(), make("shapes_cnn")
+    methods = [
+        specified_method("grad_cam", {"layer": "no_such"}, None),
+        specified_method("gradient", {}, None),
+    ]
+    ask = {"owner": owner, "classifier": row, "source": image(shapes)}
+    wrong, right = asking.ask_for_maps(**ask, target=1, methods=methods)
+    Explanation.objects.update(curves_state="")
+    work()
+    wrong.refresh_from_db()
+    right.refresh_from_db()
+    assert (wrong.state, right.state) == (State.FAILED, State.READY)
+    assert "has no layer 'no_such'" in wrong.problem
+    Explanation.objects.filter(pk=right.pk).update(curves_state=State.WAITING)
+    (services.explanation_folder(right) / "map.npy").unlink()
+    Dataset.objects.update(fingerprint="ab" * 32)
+    prediction = asking.ask_for_prediction(
+        owner=owner, classifier=row, source=Source(Dataset.objects.get(), image(shapes).image)
+    )
+    work()
+    right.refresh_from_db()
+    prediction.refresh_from_db()
+    assert (right.curves_state, prediction.state) == (State.FAILED, State.FAILED)
+    assert "are not those that were registered" in prediction.problem
+
+
+def test_curves_step_back_when_somebody_waits_for_a_map(
+    make: Any, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, row = factories.member(), make("shapes_cnn")
+    ask = {
+        "owner": owner,
+        "classifier": row,
+        "target": 1,
+        "methods": [specified_method("gradient", {}, None)],
+    }
+    (first,) = asking.ask_for_maps(**ask, source=image(shapes))
+    studio.draw(Processor(), services.claim_explanations())  # type: ignore[arg-type]
+    asking.ask_for_maps(**ask, source=image(shapes, 1))
+    monkeypatch.setattr(studio_curves, "LOOK_EVERY_SECONDS", 0.0)
+    studio_curves.measure(Processor(), services.claim_curves())  # type: ignore[arg-type]
+    first.refresh_from_db()
+    assert (first.curves_state, first.attempt, first.curves) == (State.WAITING, 0, {})
+
+
+@pytest.mark.parametrize("what", ["prediction", "curves"])
+def test_what_a_lost_worker_had_waits_again(make: Any, shapes: Dataset, what: str) -> None:
+    ask = {"owner": factories.member(), "classifier": make("shapes_cnn"), "source": image(shapes)}
+    if what == "prediction":
+        asking.ask_for_prediction(**ask)
+        model, claim, state = Prediction, lambda: services.claim_predictions()[0], "state"
+    else:
+        asking.ask_for_maps(**ask, target=1, methods=[specified_method("gradient", {}, None)])
+        Explanation.objects.update(state=State.READY)
+        model, claim, state = Explanation, services.claim_curves, "curves_state"
+    late = claim()
+    for attempt in range(3):
+        assert services.reclaim_lost_work() == 0
+        model.objects.update(lease_expires=Now() - timedelta(seconds=1))
+        assert services.reclaim_lost_work() == (1 if attempt < 2 else 0)
+        if attempt == 0:
+            assert services.work_waits()
+            finished = (
+                services.finish_prediction(late, [])
+                if what == "prediction"
+                else services.finish_curves(late, {})
+            )
+            assert not finished
+        if attempt < 2:
+            claim()
+    assert getattr(model.objects.get(), state) == State.FAILED
