@@ -128,7 +128,11 @@ def test_what_is_not_yours_is_not_found(stranger: str) -> None:
 
     async def run() -> dict[str, Any]:
         communicator = await connect(benchmark, user)
-        return await communicator.receive_output(timeout=5)
+        closing = await communicator.receive_output(timeout=5)
+        # Ended as a browser does: what is left running is cancelled with the loop, which may then wait for it forever.
+        await communicator.send_input({"type": "websocket.disconnect", "code": 4404})
+        await communicator.wait(timeout=5)
+        return closing
 
     closing = async_to_sync(run)()
     assert (closing["type"], closing["code"]) == ("websocket.close", 4404)

@@ -540,7 +540,12 @@ def test_the_socket_tells_nobody_else(owner: User, classifier: Classifier, shape
     query = "" if user is owner else f"explanation={row.pk}"
 
     async def run() -> dict[str, Any]:
-        return await (await connected(user, query)).receive_output(timeout=5)
+        communicator = await connected(user, query)
+        closing = await communicator.receive_output(timeout=5)
+        # Ended as a browser does: what is left running is cancelled with the loop, which may then wait for it forever.
+        await communicator.send_input({"type": "websocket.disconnect", "code": 4404})
+        await communicator.wait(timeout=5)
+        return closing
 
     closing = async_to_sync(run)()
     assert (closing["type"], closing["code"]) == ("websocket.close", 4404)
