@@ -78,6 +78,7 @@ CAM_METHODS = (
     "msg_cam",
 )
 """The columns of the thesis' tables 3-2 and 3-3."""
+QUICK_CAM_METHODS = tuple(method for method in CAM_METHODS if method != "score_cam")
 FURTHER_METHODS = (
     "layer_cam",
     "relevance_cam",
@@ -143,7 +144,7 @@ TABLES = {
         (
             _SHAPES_CNN,
             Job("squeezenet", "photographs", 25, ALL_CNN, INSERTION),
-            Job("efficientnet", "photographs", 6, (*CAM_METHODS, "random_map", "centre_gaussian"), INSERTION),
+            Job("efficientnet", "photographs", 6, (*QUICK_CAM_METHODS, "random_map"), INSERTION),
             Job(
                 "squeezenet",
                 "photographs",
@@ -244,13 +245,15 @@ class Material:
         )
 
 
-def measured(job: Job, material: Material, cache: Path) -> list[Summarised]:
-    """The job's results: those kept in the cache, and the others after measuring them."""
+def measured(job: Job, material: Material, cache: Path, from_cache: bool = False) -> list[Summarised]:
+    """The job's results: those kept in the cache, and, unless ``from_cache``, the others after measuring them."""
     results: list[Summarised] = []
     chosen = [(method, variant) for method in job.methods for variant in job.variants]
     chosen += [(method, None) for method in job.baselines]
     for method, variant in chosen:
         kept = cache / f"{_key(job, method, variant)}.json"
+        if not kept.exists() and from_cache:
+            continue
         if not kept.exists():
             write_json(kept, summarised(_measure(job, method, variant, material)))
         results += read_json(kept)
@@ -291,12 +294,14 @@ def _measure(job: Job, key: str, variant: Mapping[str, Any] | None, material: Ma
     return results
 
 
-def write_table(name: str, material: Material, cache: Path, out: Path, command: str) -> None:
+def write_table(
+    name: str, material: Material, cache: Path, out: Path, command: str, from_cache: bool
+) -> None:
     table = TABLES[name]
     results: list[Summarised] = []
     for job in table.jobs:
         if material.available(job):
-            found = measured(job, material, cache)
+            found = measured(job, material, cache, from_cache)
             results += [each for each in found if _protocol(each) in table.experiments]
     lines = [
         f"# {table.title}",
@@ -436,6 +441,9 @@ def main() -> None:
         metavar="MODEL",
         help="measure these models, write nothing",
     )
+    parser.add_argument(
+        "--from-cache", action="store_true", help="write the tables of what was measured so far"
+    )
     options = parser.parse_args()
     material = Material(options.data, options.device)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -449,7 +457,7 @@ def main() -> None:
                     measured(job, material, options.cache)
             continue
         command = f"python tools/thesis_results.py {name}{' --data DATA' if options.data else ''}"
-        write_table(name, material, options.cache, options.out, command)
+        write_table(name, material, options.cache, options.out, command, options.from_cache)
 
 
 if __name__ == "__main__":
