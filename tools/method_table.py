@@ -196,10 +196,10 @@ def measure_all(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
             images = min(options.images, max(FEWEST, int(options.most_forwards / forwards)))
             kept = cache / f"{title}-{description.key}-{images}-{'quick' if options.quick else 'usual'}.json"
             found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-            if options.from_cache and "spearman" not in found:
+            if options.from_cache and not found:
                 results[title][description.key] = {"skipped": forwards}
                 continue
-            if "spearman" not in found:
+            if "spearman" not in found and not options.from_cache:
                 if not samples:
                     samples = photographs(classifier, Path(options.ecssd), options.images)
                     changed = {count: with_random_layers(classifier, count) for count in LAYERS}
@@ -237,7 +237,11 @@ def table(title: str, figures: dict[str, Any]) -> list[str]:
         verdict = "below" if worse else "above" if above.low is not None and above.low > 0 else "–"
         signed = [value for value in found.get("positive", []) if value is not None]
         positive = mean_interval(signed)
-        falls = [f"{np.mean(found['spearman'][str(layers)]):.2f}" for layers in LAYERS]
+        correlations = found.get("spearman", {})
+        falls = [
+            f"{np.mean(correlations[str(layers)]):.2f}" if str(layers) in correlations else "–"
+            for layers in LAYERS
+        ]
         cells = [
             f"[{titles[key]}]({key}.md)",
             str(mass.n),

@@ -162,7 +162,7 @@ TABLES = {
         "Pointing game (thesis, table 3-3)",
         (
             _SHAPES_CNN,
-            Job("squeezenet", "coco128", 25, (*CAM_METHODS, "random_map", "centre_gaussian"), POINTING),
+            Job("squeezenet", "coco128", 25, (*QUICK_CAM_METHODS, "random_map", "centre_gaussian"), POINTING),
         ),
         POINTING,
         "MSG-CAM",
