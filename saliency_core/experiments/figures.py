@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saliency_core.experiments.columns import Columns
+from saliency_core.statistics.tables import divided, mean_table
 
 Table = npt.NDArray[np.float64]
 
@@ -57,17 +58,14 @@ def mean_figure(
 
     def table(columns: Columns) -> Table:
         missing = np.full(len(columns), np.nan)
-        values = np.asarray(columns.scalars.get(name, missing), dtype=np.float64)
-        known = ~np.isnan(values)
-        return np.stack([np.where(known, values, 0.0), known.astype(np.float64)], axis=1)
+        return mean_table(columns.scalars.get(name, missing))
 
     return Figure(key, title, unit, better, summary, table, ratio)
 
 
 def ratio(sums: Table) -> Table:
     """First sum over second [..., 2] → [...]; NaN where the second is zero."""
-    total, count = sums[..., 0], sums[..., 1]
-    return np.where(count > 0, total / np.where(count > 0, count, 1), np.nan)
+    return divided(sums[..., 0], sums[..., 1])
 
 
 def _accuracy_table(columns: Columns) -> Table:
