@@ -37,12 +37,12 @@ def write_sample_shapes(folder: Path) -> None:
 def prepare_dataset(name: str, format: str, folder_name: str, write: Callable[[Path], object]) -> None:
     """Writes and registers a data set that comes with Saliscope, unless it is there."""
     folder = settings.DATASETS_DIR / folder_name
-    if Dataset.objects.filter(name=name, path=str(folder)).exists() and folder.is_dir():
+    if Dataset.objects.filter(name=name, owner=None, path=str(folder)).exists() and folder.is_dir():
         return
     print(f"Preparing the data set {name} …", flush=True)
     write(folder)
     # The state directory may have moved since the last start.
-    Dataset.objects.filter(name=name).update(path=str(folder))
+    Dataset.objects.filter(name=name, owner=None).update(path=str(folder))
     services.register_dataset(name=name, format=format, path=folder)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -14,8 +15,17 @@ if TYPE_CHECKING:
 
 class BenchmarkQuerySet(models.QuerySet["Benchmark"]):
     def visible_to(self, user: User) -> BenchmarkQuerySet:
-        """One's own benchmarks."""
-        return self.filter(owner=user) if user.is_authenticated else self.none()
+        """One's own benchmarks and those shared with oneself or the lab; deleted ones are nobody's."""
+        if not user.is_authenticated:
+            return self.none()
+        with_user = BenchmarkShare.objects.filter(user=user).values("benchmark")
+        return self.filter(
+            Q(owner=user) | Q(shared_with_lab=True) | Q(pk__in=with_user), deleted__isnull=True
+        )
+
+    def owned_by(self, user: User) -> BenchmarkQuerySet:
+        """What the member may change: their own."""
+        return self.filter(owner=user, deleted__isnull=True) if user.is_authenticated else self.none()
 
 
 class Benchmark(models.Model):
@@ -37,6 +47,33 @@ class Benchmark(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="benchmarks")
     classifier = models.ForeignKey("library.Classifier", on_delete=models.PROTECT, related_name="benchmarks")
     dataset = models.ForeignKey("library.Dataset", on_delete=models.PROTECT, related_name="benchmarks")
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    notes = models.TextField(_("notes"), max_length=10_000, blank=True)
+    submission = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=True,
+        help_text=_("The same for benchmarks that were queued together, one for each model."),
+    )
+    origin = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="reruns",
+        help_text=_("The benchmark of which this one is a rerun."),
+    )
+    shared_with_lab = models.BooleanField(_("shared with the lab"), default=False)
+    shared_with = models.ManyToManyField(
+        settings.AUTH_USER_MODEL, through="BenchmarkShare", related_name="benchmarks_shared_with", blank=True
+    )
+    deleted = models.DateTimeField(
+        _("deleted"),
+        null=True,
+        blank=True,
+        help_text=_("It can be brought back for a while, then it is removed."),
+    )
     specification = models.JSONField(_("specification"))
     specification_sha256 = models.CharField(
         max_length=64,
@@ -68,7 +105,7 @@ class Benchmark(models.Model):
         indexes = [models.Index(fields=["owner", "-created"], name="benchmarks_of_owner")]
 
     def __str__(self) -> str:
-        return f"#{self.pk}"
+        return f"#{self.pk} {self.name}".rstrip()
 
     @property
     def is_unfinished(self) -> bool:
@@ -80,12 +117,90 @@ class Benchmark(models.Model):
         return self.number_of_images * max(1, len(self.specification["methods"]))
 
 
+class BenchmarkShare(models.Model):
+    """A member with whom the owner of a benchmark shares it: they see it and may not change it."""
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="shares")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="benchmark_shares"
+    )
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["benchmark", "user"], name="one_share_per_benchmark_and_user")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark} → {self.user}"
+
+
+class BenchmarkTag(models.Model):
+    """A word that the owner of a benchmark has put on it."""
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(_("tag"), max_length=40)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["benchmark", "name"], name="tag_once_per_benchmark")]
+        indexes = [models.Index(fields=["name"], name="benchmarks_by_tag")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BenchmarkPin(models.Model):
+    """A benchmark that a member keeps at the top of their list."""
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="pins")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="benchmark_pins"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["benchmark", "user"], name="one_pin_per_benchmark_and_user")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark}: {self.user}"
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    def visible_to(self, user: User) -> SavedViewQuerySet:
+        """One's own."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+
+class SavedView(models.Model):
+    """A view of the list of benchmarks that a member has named: the query part of its address."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    name = models.CharField(_("name"), max_length=60)
+    query = models.CharField(_("address"), max_length=2000, blank=True)
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="view_name_unique_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class WorkerNode(models.Model):
     """A worker process: which device it has, when it was last heard of, what it does."""
 
     class Kind(models.TextChoices):
         BENCHMARK = "benchmark", _("Benchmarks")
         STUDIO = "studio", _("Studio")
+
+    class Mode(models.TextChoices):
+        WORKING = "working", _("Takes work")
+        PAUSED = "paused", _("Paused: takes no new work")
+        DRAINING = "draining", _("Draining: finishes its work, then stops")
 
     name = models.CharField(_("name"), max_length=160, unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
@@ -95,6 +210,19 @@ class WorkerNode(models.Model):
     heartbeat_at = models.DateTimeField(_("last heard of"))
     stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
     activity = models.CharField(_("activity"), max_length=200, blank=True)
+    mode = models.CharField(
+        _("mode"),
+        max_length=8,
+        choices=Mode.choices,
+        default=Mode.WORKING,
+        help_text=_("What an administrator wants it to do."),
+    )
+    memory = models.JSONField(
+        _("memory"),
+        default=dict,
+        blank=True,
+        help_text=_("Bytes: host_used (by the process), host_total, device_used, device_total."),
+    )
 
     class Meta:
         ordering = ["kind", "name"]

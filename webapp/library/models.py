@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 
 class ClassifierQuerySet(models.QuerySet["Classifier"]):
     def visible_to(self, user: User) -> ClassifierQuerySet:
-        """The built-in classifiers and the member's own."""
-        return self.filter(Q(owner__isnull=True) | Q(owner=user))
+        """The built-in classifiers, the member's own, and those that others share with the lab."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(Q(owner__isnull=True) | Q(owner=user) | Q(shared_with_lab=True))
+
+    def owned_by(self, user: User) -> ClassifierQuerySet:
+        """What the member may change: their own."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
 
 
 class Classifier(models.Model):
@@ -36,6 +42,11 @@ class Classifier(models.Model):
     class Library(models.TextChoices):
         TORCHVISION = "torchvision", "torchvision"
         TIMM = "timm", "timm"
+        ONNX = "onnx", "ONNX"
+
+    class Activation(models.TextChoices):
+        SOFTMAX = "softmax", _("softmax: one class for each image")
+        SIGMOID = "sigmoid", _("sigmoid: any number of classes for each image")
 
     key = models.CharField(_("key"), max_length=64, unique=True, null=True, editable=False)
     owner = models.ForeignKey(
@@ -43,7 +54,20 @@ class Classifier(models.Model):
     )
     name = models.CharField(_("name"), max_length=100)
     library = models.CharField(_("library"), max_length=16, choices=Library.choices)
-    architecture = models.CharField(_("architecture"), max_length=120)
+    architecture = models.CharField(
+        _("architecture"),
+        max_length=120,
+        blank=True,
+        help_text=_("Empty for ONNX files, which bring their own."),
+    )
+    output_activation = models.CharField(
+        _("output activation"), max_length=8, choices=Activation.choices, default=Activation.SOFTMAX
+    )
+    shared_with_lab = models.BooleanField(
+        _("shared with the lab"),
+        default=False,
+        help_text=_("Every member may use it; only its owner changes it."),
+    )
     family = models.CharField(_("family"), max_length=8, blank=True)
     preprocessing = models.JSONField(_("preprocessing"), default=dict)
     class_names = models.JSONField(_("class names"), default=list, blank=True)
@@ -51,6 +75,12 @@ class Classifier(models.Model):
         _("description"),
         default=dict,
         help_text=_("Layers with their map sizes, number of classes, default layer."),
+    )
+    compatibility = models.JSONField(
+        _("compatibility report"),
+        default=dict,
+        blank=True,
+        help_text=_("What a worker found out about the model: which methods work, and why others do not."),
     )
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.NOT_FETCHED)
     problem = models.TextField(_("problem"), blank=True)
@@ -107,29 +137,106 @@ class ForwardRate(models.Model):
         return f"{self.classifier}: {self.images_per_second:.1f}/s, {self.device}"
 
 
+class MethodSettingsQuerySet(models.QuerySet["MethodSettings"]):
+    def visible_to(self, user: User) -> MethodSettingsQuerySet:
+        """One's own."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+
+class MethodSettings(models.Model):
+    """A member's own parameters of a method for one classifier; those of the enhancement are under its own key.
+
+    Where there is no row the method's defaults hold. Only what differs from the defaults is kept.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="method_settings"
+    )
+    classifier = models.ForeignKey(Classifier, on_delete=models.CASCADE, related_name="method_settings")
+    method = models.CharField(_("method"), max_length=64)
+    parameters = models.JSONField(_("parameters"), default=dict)
+    changed = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = MethodSettingsQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["classifier", "method"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "classifier", "method"], name="one_settings_per_method_and_classifier"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.classifier}: {self.method}"
+
+
 class DatasetQuerySet(models.QuerySet["Dataset"]):
     def visible_to(self, user: User) -> DatasetQuerySet:
-        """Data sets are registered by administrators for the whole lab."""
-        return self if user.is_authenticated else self.none()
+        """The lab's data sets, the member's own, and those that others share with the lab."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(Q(owner__isnull=True) | Q(owner=user) | Q(shared_with_lab=True))
+
+    def owned_by(self, user: User) -> DatasetQuerySet:
+        """What the member may change: their own, and for administrators also the lab's."""
+        if not user.is_authenticated:
+            return self.none()
+        return (
+            self.filter(Q(owner=user) | Q(owner__isnull=True)) if user.is_staff else self.filter(owner=user)
+        )
 
 
 class Dataset(models.Model):
-    """A folder of images in a known layout, as it was when it was registered."""
+    """A folder of images in a known layout, as it was when it was looked at.
 
-    name = models.CharField(_("name"), max_length=100, unique=True)
+    Folders of the server are registered by administrators for the whole lab (no owner). A member's archive is
+    unpacked and looked at by a worker: `waiting → preparing → ready | failed`. Changes go through
+    `webapp.library.services`.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting for a worker")
+        PREPARING = "preparing", _("Being unpacked")
+        READY = "ready", _("Ready")
+        FAILED = "failed", _("Not usable")
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="datasets"
+    )
+    shared_with_lab = models.BooleanField(
+        _("shared with the lab"),
+        default=False,
+        help_text=_("Every member may use it; only its owner changes it."),
+    )
+    name = models.CharField(_("name"), max_length=100)
     format = models.CharField(_("format"), max_length=40)
-    path = models.CharField(_("path"), max_length=1000)
-    fingerprint = models.CharField(_("fingerprint"), max_length=64)
-    number_of_images = models.PositiveIntegerField(_("number of images"))
+    path = models.CharField(_("path"), max_length=1000, blank=True)
+    fingerprint = models.CharField(_("fingerprint"), max_length=64, blank=True)
+    number_of_images = models.PositiveIntegerField(_("number of images"), default=0)
     ground_truth = models.JSONField(_("ground truth"), default=list)
     classes = models.JSONField(_("classes"), default=dict, help_text=_("Images per label."))
     problems = models.JSONField(_("problems"), default=list)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.READY)
+    problem = models.TextField(_("problem"), blank=True)
+    upload = models.CharField(_("uploaded file"), max_length=255, blank=True)
+    lease_expires = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField(auto_now=True)
 
     objects = DatasetQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(owner__isnull=True), name="dataset_name_unique_in_lab"
+            ),
+            models.UniqueConstraint(fields=["owner", "name"], name="dataset_name_unique_per_owner"),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == self.State.READY

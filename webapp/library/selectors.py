@@ -14,7 +14,8 @@ def classifiers_for(user: User) -> QuerySet[Classifier]:
 
 
 def datasets_for(user: User) -> QuerySet[Dataset]:
-    return Dataset.objects.visible_to(user)
+    """The data sets that a member may use: ready ones."""
+    return Dataset.objects.visible_to(user).filter(state=Dataset.State.READY)
 
 
 def forward_rates(classifier: Classifier, devices: list[str], precision: str = "fp32") -> list[ForwardRate]:

@@ -214,7 +214,7 @@ def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
     images or the name belongs to another folder.
     """
     path = path.expanduser().resolve()
-    existing = locked(Dataset.objects.filter(name=name)).first()
+    existing = locked(Dataset.objects.filter(name=name, owner=None)).first()
     if existing is not None and Path(existing.path) != path:
         raise DatasetError(
             f"The name “{name}” is registered for {existing.path}. Choose another name, or delete that data set first."
@@ -229,7 +229,7 @@ def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
         "classes": dict(sorted(_images_per_class(dataset).items())),
         "problems": dataset.problems(),
     }
-    registered, _created = Dataset.objects.update_or_create(name=name, defaults=fields)
+    registered, _created = Dataset.objects.update_or_create(name=name, owner=None, defaults=fields)
     return registered
 
 

@@ -82,7 +82,7 @@ def import_classifier(request: HttpRequest) -> HttpResponse:
 @login_required
 def delete_classifier(request: HttpRequest, pk: int) -> HttpResponse:
     """Deletes one of the member's own models; others' and built-in ones are not found."""
-    found = get_object_or_404(Classifier.objects.filter(owner=request.user), pk=pk)
+    found = get_object_or_404(Classifier.objects.owned_by(request.user), pk=pk)
     try:
         services.delete_classifier(found)
     except ValidationError as refusal:

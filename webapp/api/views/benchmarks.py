@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins
@@ -51,6 +52,10 @@ class BenchmarkView(ApiView):
 
     def get_queryset(self) -> QuerySet[Benchmark]:
         return benchmarks_for(self.request.user)
+
+    def get_own_object(self) -> Benchmark:
+        """The benchmark, if the member may change it."""
+        return get_object_or_404(Benchmark.objects.owned_by(self.request.user), pk=self.kwargs["pk"])
 
     def answer(self, pk: int, status: int = 200) -> Response:
         """The benchmark as it is now."""
@@ -100,7 +105,7 @@ class CancelBenchmark(BenchmarkView):
     @extend_schema(request=None)
     def post(self, request: Request, pk: int) -> Response:
         """Stops a benchmark (409 if it is over); what is done stays and can be resumed."""
-        services.cancel_benchmark(self.get_object())
+        services.cancel_benchmark(self.get_own_object())
         return self.answer(pk)
 
 
@@ -110,7 +115,7 @@ class ResumeBenchmark(BenchmarkView):
     @extend_schema(request=None)
     def post(self, request: Request, pk: int) -> Response:
         """Goes on where a failed or cancelled benchmark stopped (409 for others)."""
-        services.resume_benchmark(self.get_object())
+        services.resume_benchmark(self.get_own_object())
         return self.answer(pk)
 
 

@@ -48,7 +48,7 @@ def live_parts(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
+    benchmark = get_object_or_404(Benchmark.objects.owned_by(request.user), pk=pk)
     try:
         services.cancel_benchmark(benchmark)
     except TransitionRefused as refusal:
@@ -59,7 +59,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
-    benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
+    benchmark = get_object_or_404(Benchmark.objects.owned_by(request.user), pk=pk)
     try:
         services.resume_benchmark(benchmark)
     except TransitionRefused as refusal:
