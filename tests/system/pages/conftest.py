@@ -1,0 +1,34 @@
+"""One running application for all tests of pages: each signs up a member of its own, so none sees another's rows."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.application import Application, installation
+
+PASSWORD = "a long pass phrase"
+
+
+@pytest.fixture(scope="session")
+def running_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """The whole application in processes of its own, for all pages' tests; stopped at the end."""
+    with installation(tmp_path_factory.mktemp("state")) as application:
+        application.start()
+        yield application
+
+
+@pytest.fixture
+def member(page: Page) -> str:
+    """A new member, signed in on `page`; the name."""
+    name = f"member-{secrets.token_hex(4)}"
+    page.goto("/sign-up/")
+    page.fill("#id_username", name)
+    page.fill("#id_password", PASSWORD)
+    page.fill("#id_password_again", PASSWORD)
+    page.get_by_role("button", name="Create the account").click()
+    expect(page.get_by_role("status").first).to_contain_text("Your account number is")
+    return name
