@@ -1,6 +1,6 @@
 """The heavy libraries, imported on first use.
 
-Every module of ``saliency_core`` takes torch, torchvision, timm, kornia and captum from here. Hence forms,
+Every module of ``saliency_core`` takes torch, torchvision, timm, kornia, captum and onnx from here. Hence forms,
 documents and the command line's help are built from the same descriptions as the computation without
 loading torch. Code must not touch these names while a module or class body runs (annotations are fine: they
 are never evaluated).
@@ -48,6 +48,11 @@ def _import_captum() -> Any:
     return importlib.import_module("captum")
 
 
+def _import_onnx2pytorch() -> Any:
+    _import_torchvision()  # its operations import it
+    return importlib.import_module("onnx2pytorch")
+
+
 class _LazyModule:
     """Stands in for a module and imports it when an attribute is first read."""
 
@@ -70,6 +75,8 @@ class _LazyModule:
 if TYPE_CHECKING:
     import captum
     import kornia
+    import onnx
+    import onnx2pytorch
     import timm
     import torch
     import torch.nn.functional as functional
@@ -81,5 +88,7 @@ else:
     timm = _LazyModule("timm", _import_timm)
     kornia = _LazyModule("kornia")
     captum = _LazyModule("captum", _import_captum)
+    onnx = _LazyModule("onnx")
+    onnx2pytorch = _LazyModule("onnx2pytorch", _import_onnx2pytorch)
 
-__all__ = ["captum", "functional", "kornia", "timm", "torch", "torchvision"]
+__all__ = ["captum", "functional", "kornia", "onnx", "onnx2pytorch", "timm", "torch", "torchvision"]

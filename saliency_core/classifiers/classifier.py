@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from saliency_core.classifiers.layers import ExplainableLayer, inspect_model
+from saliency_core.classifiers.onnx_files import takes_other_sizes
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import LayerError, ParameterError, suggestion
@@ -121,8 +122,27 @@ class Classifier:
             "layers": [layer.to_dict() for layer in self.layers],
             "default_layer": self.default_layer,
             "facts": self.facts.to_dict(),
+            "parameters": number_of_parameters(self.model),
+            "fixed_size": fixed_size(self.model, self.family, self.preprocessing.size),
             "refusals": refusals(self),
         }
+
+
+def number_of_parameters(model: torch.nn.Module) -> int:
+    """How many numbers were learnt; buffers, such as BatchNorm's statistics, are not counted, but for ONNX, which does
+    not tell them apart.
+    """
+    traits = getattr(model, "onnx_traits", None)
+    if traits is not None:
+        return int(traits.parameters)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def fixed_size(model: torch.nn.Module, family: str, size: int) -> bool:
+    """Whether the network takes images of ``size`` pixels only; for ONNX it is tried."""
+    if getattr(model, "onnx_traits", None) is None:
+        return family == "vit"
+    return not takes_other_sizes(model, size)
 
 
 def usable_device(device: str | torch.device) -> torch.device:

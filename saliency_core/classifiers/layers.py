@@ -85,8 +85,7 @@ def inspect_model(model: torch.nn.Module, size: int) -> Inspection:
             f"{type(model).__name__} is no classifier: it does not give one score per class."
         )
     classes = logits.shape[1]
-    # Its descendants too, such as timm's distilled transformer.
-    family = "vit" if "VisionTransformer" in {kind.__name__ for kind in type(model).__mro__} else "cnn"
+    family = _family(model)
     if family == "vit":
         layers = _attention_layers(model, size)
         default, feature_layers = layers[-1].name if layers else None, 0
@@ -97,6 +96,14 @@ def inspect_model(model: torch.nn.Module, size: int) -> Inspection:
     weighted = len(ordered_layers(model, uses))
     facts = gather_facts(model, logits, feature_layers, step, relu_runs, size, weighted)
     return Inspection(family, tuple(layers), default, classes, facts)
+
+
+def _family(model: torch.nn.Module) -> str:
+    traits = getattr(model, "onnx_traits", None)
+    if traits is not None:
+        return str(traits.family)
+    # Its descendants too, such as timm's distilled transformer.
+    return "vit" if "VisionTransformer" in {kind.__name__ for kind in type(model).__mro__} else "cnn"
 
 
 def _recorded_forward(model: torch.nn.Module, size: int, device: torch.device) -> torch.Tensor:

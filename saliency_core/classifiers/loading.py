@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from saliency_core.classifiers import onnx_files
 from saliency_core.classifiers.architectures import (
     Architecture,
     build,
@@ -60,14 +61,20 @@ def load_classifier(
     """Load a classifier with its weights, frozen, in evaluation mode.
 
     ``name`` is a built-in key, "torchvision:NAME", "timm:NAME", "saliscope:NAME" or a bare architecture
-    name (torchvision before timm). ``weights`` is a safetensors file or a state dict; without it a built-in
-    classifier's own weights are located or fetched. The number of classes is read from the weights; 1000
+    name (torchvision before timm); "onnx" or "onnx:TITLE" for an ONNX file, which brings its own network. ``weights``
+    is a safetensors file, a state dict or that ONNX file; without it a built-in classifier's own weights are located
+    or fetched. The number of classes is read from the weights; 1000
     classes are taken for ImageNet's unless ``class_names`` says otherwise. Raises ArchitectureError,
     WeightsError or ParameterError.
     """
+    device = usable_device(device)
+    library, _, title = name.partition(":")
+    if library == onnx_files.LIBRARY:
+        if weights is None:
+            raise WeightsError("An ONNX model needs its file: weights='model.onnx'.")
+        return _load_onnx(title, Path(weights), device, preprocessing, class_names, activation)
     found = find_classifier(name)
     builtin, architecture = found.builtin, found.architecture
-    device = usable_device(device)
     if weights is None:
         if builtin is None:
             raise WeightsError(
@@ -98,6 +105,36 @@ def load_classifier(
         weights_sha256=weights_sha256(state_dict, path),
         device=device,
     )
+
+
+def _load_onnx(
+    title: str,
+    path: Path,
+    device: torch.device,
+    preprocessing: Preprocessing | None,
+    class_names: Sequence[str],
+    activation: str,
+) -> Classifier:
+    model = onnx_files.load_onnx(path)
+    size = model.onnx_traits.size
+    if preprocessing is None:
+        preprocessing = Preprocessing() if size is None else Preprocessing(size=size)
+    title = title or "the ONNX model"
+    classifier = Classifier(
+        model,
+        name=onnx_files.LIBRARY,
+        title=title,
+        library=onnx_files.LIBRARY,
+        architecture=title,
+        preprocessing=preprocessing,
+        class_names=class_names,
+        activation=activation,
+        weights_sha256=sha256_of(path),
+        device=device,
+    )
+    if not class_names and len(classifier.class_names) == IMAGENET_CLASSES:
+        classifier.class_names, classifier.class_ids = list(imagenet_names()), list(imagenet_ids())
+    return classifier
 
 
 def _under_own_names(found: NamedClassifier, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

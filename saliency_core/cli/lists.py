@@ -9,6 +9,8 @@ from typing import Any
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
 from saliency_core.classifiers.describe import describe_architecture
 from saliency_core.classifiers.loading import find_classifier
+from saliency_core.cli.arguments import whole_number
+from saliency_core.cli.compatibility import print_compatibility
 from saliency_core.cli.experiment_text import TARGETS, cost, curves, definition, figures, needs, settings
 from saliency_core.experiments.base import (
     ExperimentDescription,
@@ -33,7 +35,16 @@ def add_commands(commands: Any) -> None:
     parser = commands.add_parser(
         "classifiers", help="list the built-in classifiers, or the layers of an architecture"
     )
-    parser.add_argument("name", nargs="?", help="built-in classifier, or torchvision or timm architecture")
+    parser.add_argument(
+        "name", nargs="?", help="built-in classifier, torchvision or timm architecture, or onnx"
+    )
+    parser.add_argument(
+        "--compatibility",
+        action="store_true",
+        help="load the weights and report what can be done with the model: methods, LRP, classes of photographs",
+    )
+    parser.add_argument("--weights", metavar="FILE", help="safetensors, state dict (.pt, .pth) or ONNX file")
+    parser.add_argument("--size", type=whole_number(8), metavar="PIXELS", help="input size, for ONNX files")
     parser.set_defaults(run=list_classifiers)
 
 
@@ -92,6 +103,9 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 
 def list_classifiers(options: argparse.Namespace) -> None:
+    if options.name is not None and options.compatibility:
+        print_compatibility(options.name, options.weights, options.size)
+        return
     if options.name is None:
         for builtin in BUILTIN_CLASSIFIERS:
             named = f"{builtin.library}:{builtin.architecture}"
