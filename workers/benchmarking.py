@@ -15,7 +15,7 @@ from saliency_core.provenance import versions
 from saliency_core.scoring.rate import measure_forward_rate
 from saliency_core.scoring.scorer import Scorer
 from webapp.benchmarks.estimates import forwards_per_image
-from webapp.benchmarks.specification import PRECISION
+from webapp.benchmarks.specification import PRECISION, activation_part
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common import hints
 from webapp.library.models import Classifier
@@ -71,6 +71,7 @@ def specification_of(row: Classifier) -> dict:
         "architecture": row.architecture,
         "weights_sha256": row.weights_sha256,
         "preprocessing": row.preprocessing,
+        **activation_part(row),
     }
 
 

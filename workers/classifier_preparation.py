@@ -5,21 +5,31 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
 
 from saliency_core.classifiers.catalogue import builtin_classifier
+from saliency_core.classifiers.compatibility import compatibility_report
 from saliency_core.classifiers.fetching import check_digest, locate_or_fetch
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.classifiers.weights import sha256_of
+from saliency_core.datasets.images import read_image
+from saliency_core.datasets.sample_photographs import sample_photographs
 from saliency_core.errors import Interrupted, SaliscopeError
 from webapp.benchmarks.announcements import announce_classifier
 from webapp.library import services
+from webapp.library.compatibility import failed_report, finish_report, give_back_report, ready_report
 from webapp.library.models import Classifier
 from workers import stopping
+from workers.benchmarking import specification_of
 from workers.model_file_sandbox import convert_in_sandbox
+from workers.resources import classifier_of
+
+if TYPE_CHECKING:
+    from saliency_core.classifiers.classifier import Classifier as LoadedClassifier
 
 log = structlog.get_logger(__name__)
 PROGRESS_EVERY_SECONDS = 0.5
@@ -51,30 +61,64 @@ def _prepare(row: Classifier) -> None:
     else:
         source = settings.UPLOADS_DIR / row.upload
         try:
-            weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR)
+            weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, size=row.preprocessing["size"])
         finally:
             services.discard_upload(row)
-    description = _describe(row, weights)
-    services.finish_preparation(row, description=description, weights_sha256=sha256)
+    classifier = _load(row, weights)
+    description = described(row, classifier)
+    services.finish_preparation(
+        row, description=description, weights_sha256=sha256, compatibility=report_of(classifier)
+    )
 
 
-def _describe(row: Classifier, weights: Path) -> dict:
-    """Loads the stored weights strictly and says what the classifier offers. Raises WeightsError if they do not fit."""
+def look_again(row: Classifier, device: str) -> None:
+    """Writes the compatibility report of a claimed classifier; whatever goes wrong is told by its row."""
     try:
-        classifier = load_classifier(
+        classifier = classifier_of(specification_of(row), row.class_names, device)
+        finish_report(row, report_of(classifier), described(row, classifier))
+    except Interrupted:
+        give_back_report(row)
+    except SaliscopeError as problem:
+        finish_report(row, failed_report(str(problem)))
+    except Exception as problem:
+        log.exception("report_failed", classifier=row.pk)
+        finish_report(row, failed_report(f"{type(problem).__name__}: {problem}"))
+
+
+def report_of(classifier: LoadedClassifier) -> dict[str, Any]:
+    """The compatibility report as the row keeps it. That it can't be made does not make the classifier unusable."""
+    try:
+        photographs = [(path.name, read_image(path)) for path in sample_photographs()]
+        return ready_report(compatibility_report(classifier, photographs))
+    except SaliscopeError as problem:
+        return failed_report(str(problem))
+    except Exception as problem:
+        log.exception("report_failed", classifier=classifier.title)
+        return failed_report(f"{type(problem).__name__}: {problem}")
+
+
+def described(row: Classifier, classifier: LoadedClassifier) -> dict[str, Any]:
+    """What the row keeps of a loaded classifier."""
+    description = classifier.describe()
+    if row.key:
+        description["default_layer"] = builtin_classifier(row.key).default_layer
+    return description
+
+
+def _load(row: Classifier, weights: Path) -> LoadedClassifier:
+    """Loads the stored weights strictly. Raises WeightsError if they do not fit."""
+    try:
+        return load_classifier(
             f"{row.library}:{row.architecture}",
             weights=weights,
             preprocessing=Preprocessing.from_dict(row.preprocessing),
             class_names=row.class_names,
+            activation=row.output_activation,
         )
     except SaliscopeError:
         if not Classifier.objects.filter(weights_sha256=weights.stem).exists():
             weights.unlink(missing_ok=True)
         raise
-    description = classifier.describe()
-    if row.key:
-        description["default_layer"] = builtin_classifier(row.key).default_layer
-    return description
 
 
 def _progress_reporter(row: Classifier) -> Callable[[int, int], None]:

@@ -1,8 +1,10 @@
 """Opens one model file in a process of its own, with limits and, where that is possible, without network.
 
-`python -m workers.model_file_sandbox FILE FOLDER [KEY]` reads a state dict, writes it to FOLDER as
+`python -m workers.model_file_sandbox FILE FOLDER SIZE [KEY]` reads a state dict, writes it to FOLDER as
 safetensors under its SHA-256 and prints one line of JSON: {"path", "sha256"} or {"problem"}. KEY is the built-in
-classifier whose names the tensors get where its file has others.
+classifier whose names the tensors get where its file has others. An ONNX file is converted and classifies noise of
+SIZE pixels a side; if all is well it is copied to FOLDER as it is, under its SHA-256, and only then do other
+processes open it.
 """
 
 from __future__ import annotations
@@ -24,14 +26,24 @@ CLONE_NEWNET = 0x40000000
 CLONE_NEWUSER = 0x10000000
 
 
-def convert_in_sandbox(source: Path, folder: Path, builtin_key: str = "") -> tuple[Path, str]:
-    """Converts `source` in another process. Returns the safetensors file and its SHA-256.
+def convert_in_sandbox(
+    source: Path, folder: Path, builtin_key: str = "", size: int = 224
+) -> tuple[Path, str]:
+    """Converts `source` in another process. Returns the safetensors (or ONNX) file and its SHA-256.
 
     Raises WeightsError with what the process said, or that it went past its limits.
     """
     from saliency_core.errors import WeightsError
 
-    command = [sys.executable, "-m", "workers.model_file_sandbox", str(source), str(folder), builtin_key]
+    command = [
+        sys.executable,
+        "-m",
+        "workers.model_file_sandbox",
+        str(source),
+        str(folder),
+        str(size),
+        builtin_key,
+    ]
     environment = {"PATH": os.environ.get("PATH", ""), "OMP_NUM_THREADS": "1", "HOME": "/nonexistent"}
     try:
         done = subprocess.run(
@@ -46,22 +58,31 @@ def convert_in_sandbox(source: Path, folder: Path, builtin_key: str = "") -> tup
         )
         answer = json.loads(done.stdout.strip().splitlines()[-1])
     except (subprocess.TimeoutExpired, json.JSONDecodeError, IndexError):
-        raise WeightsError(
-            f"Reading {source.name} took too much time or memory. Save the weights as safetensors and upload that file."
-        ) from None
+        way_out = (
+            "Export a smaller network."
+            if source.suffix.lower() == ".onnx"
+            else "Save the weights as safetensors and upload that file."
+        )
+        raise WeightsError(f"Reading {source.name} took too much time or memory. {way_out}") from None
     if "problem" in answer:
         raise WeightsError(answer["problem"])
     return Path(answer["path"]), answer["sha256"]
 
 
-def main(source: Path, folder: Path, builtin_key: str = "") -> int:
+def main(source: Path, folder: Path, size: int, builtin_key: str = "") -> int:
     """The process inside: shuts itself in, then reads."""
     _limit()
+    from saliency_core.classifiers.onnx_files import SUFFIX, check_onnx, store_onnx
     from saliency_core.classifiers.weights import read_state_dict, store_as_safetensors
     from saliency_core.errors import SaliscopeError
 
     try:
-        path, sha256 = store_as_safetensors(_under_own_names(read_state_dict(source), builtin_key), folder)
+        if source.suffix.lower() == SUFFIX:
+            check_onnx(source, size)
+            path, sha256 = store_onnx(source, folder)
+        else:
+            state_dict = _under_own_names(read_state_dict(source), builtin_key)
+            path, sha256 = store_as_safetensors(state_dict, folder)
     except SaliscopeError as problem:
         print(json.dumps({"problem": str(problem)}))
     else:
@@ -95,4 +116,4 @@ def _limit() -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]))
+    raise SystemExit(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]))

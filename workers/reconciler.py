@@ -28,6 +28,7 @@ from webapp.benchmarks.models import Benchmark, Shard  # noqa: E402
 from webapp.benchmarks.selectors import idle_benchmark_worker_exists, silent_workers  # noqa: E402
 from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.common import hints  # noqa: E402
+from webapp.library.compatibility import report_waits  # noqa: E402
 from webapp.library.models import Classifier  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
 from webapp.studio import services as studio  # noqa: E402
@@ -148,7 +149,7 @@ def hint_at_waiting_work() -> None:
     if idle_benchmark_worker_exists() and (work_waits() or queued.exists() or unmeasured.exists()):
         hints.wake_benchmark_workers()
     to_prepare = Classifier.objects.filter(state=Classifier.State.WAITING)
-    if studio.work_waits() or to_prepare.exists():
+    if studio.work_waits() or to_prepare.exists() or report_waits():
         hints.wake_studio()
 
 

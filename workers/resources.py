@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from saliency_core.classifiers import onnx_files
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.datasets.base import Dataset, open_dataset
@@ -35,16 +36,18 @@ def classifier_of(specification: dict[str, Any], class_names: list[str], device:
     Raises WeightsError if this machine does not have the weights with that SHA-256.
     """
     preprocessing = Preprocessing.from_dict(specification["preprocessing"])
+    activation = activation_of(specification)
     key = (specification["library"], specification["architecture"], specification["weights_sha256"],
-           preprocessing, device)  # fmt: skip
+           preprocessing, activation, tuple(class_names), device)  # fmt: skip
     if key not in _classifiers:
-        path = stored_weights(specification["weights_sha256"])
+        path = stored_weights(specification["weights_sha256"], specification["library"])
         classifier = load_classifier(
             f"{specification['library']}:{specification['architecture']}",
             weights=path,
             device=device,
             preprocessing=preprocessing,
             class_names=class_names,
+            activation=activation,
         )
         _classifiers[key] = classifier
     return _recent(_classifiers, key, CLASSIFIERS_KEPT)
@@ -91,9 +94,16 @@ def _dataset_key(specification: dict[str, Any]) -> tuple[str, str, str]:
     return specification["format"], specification["path"], specification["fingerprint"]
 
 
-def stored_weights(sha256: str) -> Path:
-    """The file with these weights. Raises WeightsError if it is not on this machine."""
-    path = settings.WEIGHTS_DIR / f"{sha256}.safetensors"
+def activation_of(specification: dict[str, Any]) -> str:
+    """The output activation of a classifier's specification, which names it only where it is not a softmax."""
+    activation: str = specification.get("activation", "softmax")
+    return activation
+
+
+def stored_weights(sha256: str, library: str = "") -> Path:
+    """The file with these weights, or of this ONNX network. Raises WeightsError if it is not on this machine."""
+    suffix = onnx_files.SUFFIX if library == onnx_files.LIBRARY else ".safetensors"
+    path = settings.WEIGHTS_DIR / f"{sha256}{suffix}"
     if not path.is_file():
         raise WeightsError(
             f"The weights {sha256[:12]}… are not in {settings.WEIGHTS_DIR} on this machine. "

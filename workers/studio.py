@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from webapp.common import hints
+from webapp.library.compatibility import claim_report
 from webapp.library.services import claim_preparation
 from webapp.studio.models import Explanation, Prediction
 from webapp.studio.services import claim_curves, claim_explanations, claim_predictions, keep_leases
 from workers import stopping
-from workers.classifier_preparation import prepare
+from workers.classifier_preparation import look_again, prepare
 from workers.lease_keeping import lease_keeper
 from workers.node import Node
 from workers.studio_curves import measure
@@ -36,8 +37,13 @@ def work_once(node: Node) -> None:
     if classifier is not None:
         node.watch(None, f"preparing {classifier.name}")
         prepare(classifier)
+    looked_at = None if classifier is not None or stopping.requested() else claim_report()
+    if looked_at is not None:
+        node.watch(None, f"looking at {looked_at.name}")
+        look_again(looked_at, node.torch_device)
     node.watch(None)
-    if (predictions or explanations or curves or classifier is not None) and not stopping.requested():
+    prepared = classifier is not None or looked_at is not None
+    if (predictions or explanations or curves or prepared) and not stopping.requested():
         hints.wake_studio()
 
 

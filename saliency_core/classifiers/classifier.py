@@ -60,7 +60,8 @@ class Classifier:
         self.class_ids = list(class_ids)
         if len(self.class_names) != inspection.classes:
             raise ParameterError(
-                f"{self.title} has {inspection.classes} classes, but {len(self.class_names)} names."
+                f"{self.title} has {inspection.classes} classes, but {len(self.class_names)} names: give one name for "
+                "each class, in the order of the outputs, or none."
             )
 
     def logits(self, images: torch.Tensor) -> torch.Tensor:

@@ -215,7 +215,7 @@ def test_a_transformer_of_another_size_is_refused() -> None:
 
 def test_a_model_with_other_outputs_is_refused_where_probabilities_count() -> None:
     classifier = factories.classifier(name="Tagger")
-    classifier.description["activation"] = "sigmoid"
+    classifier.output_activation = "sigmoid"
     asked = [experiment("road/road@1"), experiment("sanity_check/cascading@1")]
     assert refusal(classifier=classifier, experiments=asked) == {
         "experiments.0": [

@@ -6,6 +6,7 @@ import pickle
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,15 +15,19 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from saliency_core.classifiers.architectures import Architecture, build
 from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.weights import sha256_of
 from saliency_core.lazy import torch
+from tests.core.classifiers.onnx_networks import SIZE, export, small_cnn
 from tests.web import factories
-from webapp.library import services
+from webapp.library import compatibility, services
 from webapp.library.models import Classifier
 from workers import classifier_preparation
+from workers.benchmarking import specification_of
+from workers.resources import classifier_of
 
 pytestmark = pytest.mark.django_db
 
@@ -174,6 +179,128 @@ def test_damaged_file_in_the_weights_folder_is_told(folders: Path) -> None:
     row = prepared(builtin_row("resnet18"))
     assert row.state == Classifier.State.FAILED
     assert "damaged" in row.problem
+
+
+def imported_onnx(content: bytes, **fields: Any) -> Classifier:
+    given = {"preprocessing": {**PREPROCESSING, "size": SIZE}, **fields}
+    return services.import_classifier(
+        owner=factories.member(),
+        name="My network",
+        library="onnx",
+        architecture="",
+        weights=SimpleUploadedFile("mine.onnx", content),
+        **given,
+    )
+
+
+def test_onnx_is_kept_under_its_sha256_and_explained(folders: Path) -> None:
+    content = export(small_cnn(), folders / "mine.onnx").read_bytes()
+    row = prepared(imported_onnx(content, class_names=["a", "b", "c", "d"], output_activation="sigmoid"))
+    assert (row.state, row.problem) == (Classifier.State.READY, "")
+    assert (folders / "weights" / f"{row.weights_sha256}.onnx").read_bytes() == content
+    assert (row.architecture, row.family, row.description["activation"]) == ("", "cnn", "sigmoid")
+    assert row.description["class_names"] == ["a", "b", "c", "d"]
+    assert [layer["channels"] for layer in row.layers] == [8, 8, 16, 16]
+    loaded = classifier_of(specification_of(row), row.class_names, "cpu")
+    assert (loaded.activation, loaded.weights_sha256) == ("sigmoid", row.weights_sha256)
+    assert list((folders / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "size", "expected"),
+    [
+        (
+            b"no network",
+            SIZE,
+            "mine.onnx is no ONNX file, or a damaged one. Export it with torch.onnx.export(",
+        ),
+        (None, 64, "give 32 as the input size instead of 64"),
+    ],
+)
+def test_onnx_that_cannot_be_used_says_what_to_do(
+    folders: Path, content: bytes | None, size: int, expected: str
+) -> None:
+    content = content or export(small_cnn(), folders / "mine.onnx").read_bytes()
+    row = prepared(imported_onnx(content, preprocessing={**PREPROCESSING, "size": size}))
+    assert row.state == Classifier.State.FAILED
+    assert expected in row.problem
+    assert list((folders / "weights").iterdir()) == []
+    assert list((folders / "uploads").iterdir()) == []
+
+
+def test_wrong_number_of_class_names_is_told(folders: Path) -> None:
+    content = export(small_cnn(), folders / "mine.onnx").read_bytes()
+    row = prepared(imported_onnx(content, class_names=["a", "b"]))
+    assert "has 4 classes, but 2 names: give one name for each class" in row.problem
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "expected"),
+    [
+        ("onnx", "mine.pth", "Upload the network as one .onnx file"),
+        ("timm", "mine.onnx", "choose ONNX as the library"),
+    ],
+)
+def test_file_and_library_must_agree(folders: Path, library: str, name: str, expected: str) -> None:
+    assert expected in (services.why_not_accepted(library, name) or "")
+
+
+def test_report_is_written_with_the_preparation(folders: Path) -> None:
+    row = prepared(builtin_row("shapes_cnn"))
+    report = row.compatibility
+    assert (report["state"], report["version"], report["parameters"]) == ("ready", 1, 139962)
+    assert [each["image"] for each in report["predictions"]][:2] == ["astronaut.png", "camera.png"]
+    assert report["relevance"][0]["method"] == "lrp"
+
+
+def test_one_without_a_report_is_looked_at_again_and_stays_ready(folders: Path) -> None:
+    row = prepared(builtin_row("shapes_vit"))
+    Classifier.objects.update(compatibility={}, description={})
+    compatibility.request_report(row)
+    assert row.compatibility == {"state": "waiting"}
+    assert compatibility.report_waits()
+    claimed = compatibility.claim_report()
+    assert (claimed.pk, claimed.is_ready, claimed.compatibility) == (row.pk, True, {"state": "running"})
+    assert compatibility.claim_report() is None
+    compatibility.request_report(row)  # under way
+    classifier_preparation.look_again(claimed, "cpu")
+    row.refresh_from_db()
+    assert (row.state, row.compatibility["state"]) == (Classifier.State.READY, "ready")
+    assert row.compatibility["tokens"]["blocks"] == 3
+    assert row.default_layer == "blocks.2.attn"
+
+
+def test_a_report_that_fails_says_why(folders: Path) -> None:
+    row = prepared(builtin_row("shapes_cnn"))
+    (folders / "weights" / f"{row.weights_sha256}.safetensors").unlink()
+    compatibility.request_report(row)
+    classifier_preparation.look_again(compatibility.claim_report(), "cpu")
+    row.refresh_from_db()
+    assert (row.state, row.compatibility["state"]) == (Classifier.State.READY, "failed")
+    assert "are not in" in row.compatibility["problem"]
+
+
+def test_a_lost_report_waits_again(folders: Path) -> None:
+    row = factories.classifier(compatibility={"state": "waiting"})
+    compatibility.claim_report()
+    assert services.reclaim_lost_preparations() == 0
+    Classifier.objects.update(lease_expires=timezone.now() - timedelta(seconds=1))
+    assert services.reclaim_lost_preparations() == 1
+    row.refresh_from_db()
+    assert row.compatibility == {"state": "waiting"}
+
+
+def test_weights_go_with_the_last_classifier_that_has_them(folders: Path) -> None:
+    stored = folders / "weights" / ("ab" * 32 + ".safetensors")
+    stored.write_bytes(b"weights")
+    first, second = factories.classifier(), factories.classifier()
+    services.discard_weights(first.weights_sha256)
+    first.delete()
+    services.discard_weights(second.weights_sha256)
+    assert stored.exists()
+    second.delete()
+    services.discard_weights("ab" * 32)
+    assert not stored.exists()
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

@@ -290,7 +290,9 @@ def test_classes_are_asked_for_and_the_most_probable_one_is_explained(
 
 
 def test_curves_are_only_wanted_where_they_are_defined(owner: User, shapes: Dataset) -> None:
-    other = factories.classifier(description={"class_names": KINDS, "family": "cnn", "activation": "sigmoid"})
+    other = factories.classifier(
+        description={"class_names": KINDS, "family": "cnn"}, output_activation="sigmoid"
+    )
     assert ask(owner, other, image_of(shapes)).curves_state == ""
 
 

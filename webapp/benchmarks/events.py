@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.db import transaction
 from django.db.models import F
-from redis.exceptions import RedisError
 
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
+from webapp.common.announcing import send
 
-log = structlog.get_logger(__name__)
+__all__ = ["announce_progress", "benchmark_group", "member_group", "record_event", "send"]
 
 
 def benchmark_group(benchmark_id: int) -> str:
@@ -46,11 +43,3 @@ def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None
 def announce_progress(benchmark_id: int, payload: dict[str, Any]) -> None:
     """Tells watchers how far a benchmark is; not kept."""
     send(benchmark_group(benchmark_id), {"type": "benchmark.progress", "payload": payload})
-
-
-def send(group: str, message: dict[str, Any]) -> None:
-    """Sends to a group; a broker that can't be reached costs liveliness, never the work."""
-    try:
-        async_to_sync(get_channel_layer().group_send)(group, message)
-    except (RedisError, OSError) as problem:
-        log.warning("watchers_not_told", group=group, problem=str(problem))

@@ -146,6 +146,7 @@ def provenance(benchmark: Benchmark) -> dict[str, Any]:
             "name": classifier["name"],
             "architecture": f"{classifier['library']} {classifier['architecture']}",
             "weights sha256": classifier["weights_sha256"] or "not known yet",
+            "output activation": classifier.get("activation", "softmax"),
         },
         "data set": {
             "name": dataset["name"],

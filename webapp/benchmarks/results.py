@@ -60,6 +60,8 @@ def result_of(
     experiment = experiment_of(benchmark, place[1])
     protocol = experiment.protocol
     preprocessing = classifier["preprocessing"] | {"pipeline": protocol.pipeline, "size": protocol.size}
+    if "activation" in classifier:
+        preprocessing["activation"] = classifier["activation"]
     return Result(
         model=classifier["name"],
         architecture=f"{classifier['library']}:{classifier['architecture']}",

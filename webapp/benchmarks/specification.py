@@ -29,9 +29,9 @@ def build_specification(
     """Everything that determines the figures, with all defaults written out.
 
     `methods`: key, and parameters and enhancement where they are not the defaults and none; `experiments`: key and
-    protocol. `class_mapping` and `stratified` are written only where they say something, so that a specification
-    from before there were any keeps its SHA-256. Raises ParameterError (saliency_core) for what does not exist or
-    is out of its bounds.
+    protocol. `class_mapping`, `stratified` and the classifier's `activation` are written only where they say
+    something, so that a specification from before there were any keeps its SHA-256. Raises ParameterError
+    (saliency_core) for what does not exist or is out of its bounds.
     """
     chosen = [(each["key"], each["protocol"]) for each in experiments]
     first = find_protocol(*chosen[0])
@@ -46,6 +46,7 @@ def build_specification(
             "weights_sha256": classifier.weights_sha256,
             # Of the first experiment; where others show the image differently, the worker follows their protocols.
             "preprocessing": preprocessing,
+            **activation_part(classifier),
         },
         "dataset": {
             "id": dataset.pk,
@@ -67,6 +68,13 @@ def build_specification(
         **({"class_mapping": mapping} if mapping else {}),
         "precision": PRECISION,
     }
+
+
+def activation_part(classifier: Classifier) -> dict[str, str]:
+    """The output activation as a specification of the classifier names it: not at all where it is a softmax."""
+    if classifier.output_activation == Classifier.Activation.SOFTMAX:
+        return {}
+    return {"activation": classifier.output_activation}
 
 
 def resolved_method(method: Mapping[str, Any], classifier: Classifier) -> dict[str, Any]:

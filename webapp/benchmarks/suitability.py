@@ -69,8 +69,7 @@ def _lacking_truth(dataset: Dataset, experiment: str, protocol: str) -> Hindranc
 def _unfit_model(classifier: Classifier, experiment: str, protocol: str) -> Hindrance | None:
     rules = find_protocol(experiment, protocol)
     size = classifier.preprocessing.get("size", rules.size)
-    # A model that nobody has opened yet is taken for one with a softmax, as all built-in ones are.
-    activation = classifier.description.get("activation") or "softmax"
+    activation = classifier.output_activation
     names = {
         "experiment": _(experiment_description(experiment).title),
         "protocol": protocol,
@@ -80,7 +79,8 @@ def _unfit_model(classifier: Classifier, experiment: str, protocol: str) -> Hind
         "wanted": rules.activation,
         "activation": activation,
     }
-    if classifier.family == "vit" and size != rules.size:
+    one_size = classifier.description.get("fixed_size", classifier.family == "vit")
+    if one_size and size != rules.size:
         sentence = _(
             "%(experiment)s (%(protocol)s) is defined at %(defined)d pixels, and %(model)s takes images of %(size)d "
             "pixels only: choose another model or another experiment."

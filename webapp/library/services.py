@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -24,9 +24,12 @@ from saliency_core.errors import DatasetError, ImageError
 from webapp.accounts.models import User
 from webapp.common import hints
 from webapp.common.database import locked, locked_skipping, now_plus
+from webapp.library.compatibility import reclaim_lost_reports
+from webapp.library.events import announce_on_commit
 from webapp.library.models import Classifier, Dataset, ForwardRate
 
 WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+ONNX_SUFFIXES = (".onnx",)
 PREPARATION_LEASE_SECONDS = 300.0
 LONGEST_FILE_NAME = 100
 ARCHITECTURE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,120}")
@@ -56,6 +59,7 @@ def request_preparation(classifier: Classifier) -> None:
     if asked:
         classifier.refresh_from_db()
         hints.wake_studio()
+        announce_on_commit(classifier.pk)
 
 
 @transaction.atomic
@@ -68,19 +72,20 @@ def import_classifier(
     weights: UploadedFile,
     preprocessing: dict[str, Any],
     class_names: list[str] | None = None,
+    output_activation: str = Classifier.Activation.SOFTMAX,
 ) -> Classifier:
-    """Keeps an uploaded weights file and queues its conversion and check.
+    """Keeps an uploaded weights file, or ONNX file, and queues its conversion and check. ONNX files bring their own
+    architecture: its name is left empty.
 
     Raises ValidationError (by field) if the name is taken, the architecture's name is malformed, or the file is of
     a kind that is never accepted. Whether the tensors fit is told by the row once a worker has looked.
     """
-    suffix = Path(weights.name or "").suffix.lower()
-    if suffix not in WEIGHTS_SUFFIXES:
-        raise ValidationError(
-            {"weights": _("Upload a .safetensors file, or a state dict saved as .pt, .pth or .bin; this is “%(name)s”.")
-             % {"name": weights.name}}
-        )  # fmt: skip
-    if not ARCHITECTURE_NAME.fullmatch(architecture):
+    problem = why_not_accepted(library, weights.name or "")
+    if problem:
+        raise ValidationError({"weights": problem})
+    if library == Classifier.Library.ONNX:
+        architecture = ""
+    elif not ARCHITECTURE_NAME.fullmatch(architecture):
         raise ValidationError(
             {"architecture": _("Give the architecture's name as torchvision or timm spell it.")}
         )
@@ -91,14 +96,34 @@ def import_classifier(
         architecture=architecture,
         preprocessing=preprocessing,
         class_names=class_names or [],
+        output_activation=output_activation,
         state=Classifier.State.WAITING,
     )
     # The description is the worker's to write.
-    classifier.full_clean(exclude=["description"])
+    classifier.full_clean(exclude=["description", "compatibility"])
     classifier.upload = _keep_upload(weights)
     classifier.save()
     hints.wake_studio()
     return classifier
+
+
+def why_not_accepted(library: str, file_name: str) -> str | None:
+    """Why a file is not taken for a model of a library, told by its name alone; None if it is."""
+    suffix = Path(file_name).suffix.lower()
+    if library == Classifier.Library.ONNX:
+        if suffix in ONNX_SUFFIXES:
+            return None
+        return _(
+            "Upload the network as one .onnx file: torch.onnx.export(…, external_data=False); this is “%(name)s”. "
+            "For weights alone, choose torchvision or timm as the library."
+        ) % {"name": file_name}
+    if suffix in ONNX_SUFFIXES:
+        return _("“%(name)s” brings its own network: choose ONNX as the library.") % {"name": file_name}
+    if suffix in WEIGHTS_SUFFIXES:
+        return None
+    return _(
+        "Upload a .safetensors file, or a state dict saved as .pt, .pth or .bin; this is “%(name)s”."
+    ) % {"name": file_name}
 
 
 def _keep_upload(upload: UploadedFile) -> str:
@@ -119,7 +144,9 @@ def discard_upload(classifier: Classifier) -> None:
 
 @transaction.atomic
 def delete_classifier(classifier: Classifier) -> None:
-    """Deletes a member's own classifier. Raises ValidationError if benchmarks use it."""
+    """Deletes a member's own classifier with the maps and settings for it, and its weights unless another one has
+    the same. Raises ValidationError if benchmarks use it.
+    """
     users = classifier.benchmarks.count()
     if users:
         raise ValidationError(
@@ -127,7 +154,19 @@ def delete_classifier(classifier: Classifier) -> None:
             % {"name": classifier.name, "count": users}
         )
     transaction.on_commit(lambda: discard_upload(classifier))
+    transaction.on_commit(lambda: discard_weights(classifier.weights_sha256))
+    announce_on_commit(classifier.pk)
     classifier.delete()
+
+
+def discard_weights(sha256: str) -> None:
+    """Removes stored weights that no classifier has; not while one is being prepared: it may have them."""
+    if not sha256:
+        return
+    others = Classifier.objects.filter(Q(weights_sha256=sha256) | Q(state=Classifier.State.PREPARING))
+    if not others.exists():
+        for path in settings.WEIGHTS_DIR.glob(f"{sha256}.*"):
+            path.unlink(missing_ok=True)
 
 
 @transaction.atomic
@@ -152,7 +191,13 @@ def report_preparation_progress(classifier: Classifier, done: int, total: int) -
 
 
 @transaction.atomic
-def finish_preparation(classifier: Classifier, *, description: dict[str, Any], weights_sha256: str) -> None:
+def finish_preparation(
+    classifier: Classifier,
+    *,
+    description: dict[str, Any],
+    weights_sha256: str,
+    compatibility: dict[str, Any] | None = None,
+) -> None:
     """The classifier is ready: its weights are stored under their SHA-256 and its layers are known."""
     Classifier.objects.filter(pk=classifier.pk).update(
         state=Classifier.State.READY,
@@ -160,6 +205,7 @@ def finish_preparation(classifier: Classifier, *, description: dict[str, Any], w
         description=description,
         family=description["family"],
         weights_sha256=weights_sha256,
+        compatibility=compatibility or {},
         upload="",
         lease_expires=None,
     )
@@ -251,4 +297,4 @@ def _images_per_class(dataset: OpenDataset) -> Counter[str]:
 def reclaim_lost_preparations() -> int:
     """Preparations whose worker has not been heard of go back to waiting. Returns how many."""
     lost = Classifier.objects.filter(state=Classifier.State.PREPARING, lease_expires__lt=now_plus(0))
-    return lost.update(state=Classifier.State.WAITING, lease_expires=None)
+    return lost.update(state=Classifier.State.WAITING, lease_expires=None) + reclaim_lost_reports()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from saliency_core.experiments.base import protocol
 from webapp.accounts.models import User
+from webapp.benchmarks.specification import activation_part
 from webapp.common import hints
 from webapp.library.models import Classifier
 from webapp.studio.models import Explanation, Prediction, State
@@ -28,6 +29,7 @@ def specification_part(classifier: Classifier, source: Source) -> dict[str, Any]
         "classifier": {
             "weights_sha256": classifier.weights_sha256,
             "preprocessing": classifier.preprocessing,
+            **activation_part(classifier),
         },
         "dataset": {"fingerprint": source.fingerprint},
     }
@@ -49,8 +51,7 @@ def prediction_digest(classifier: Classifier, source: Source) -> str:
 def has_curves(classifier: Classifier) -> bool:
     """Whether insertion and deletion are defined for the images and the outputs of a classifier."""
     rules, shown = protocol(*CURVES), classifier.preprocessing
-    activation = classifier.description.get("activation") or "softmax"
-    return (shown.get("pipeline"), shown.get("size"), activation) == (
+    return (shown.get("pipeline"), shown.get("size"), classifier.output_activation) == (
         rules.pipeline,
         rules.size,
         rules.activation,

@@ -74,6 +74,7 @@ def explain_benchmark_images(
 
 def explanation_digest(specification: dict, method: dict, image: str, target: int) -> str:
     """SHA-256 of everything that determines a map."""
+    activation = specification["classifier"].get("activation")
     determines = [
         specification["classifier"]["weights_sha256"],
         specification["classifier"]["preprocessing"],
@@ -82,6 +83,8 @@ def explanation_digest(specification: dict, method: dict, image: str, target: in
         {name: value for name, value in method.items() if value is not None},
         image,
         target,
+        # Likewise nothing where the outputs are a softmax.
+        *([activation] if activation else []),
     ]
     return hashlib.sha256(json.dumps(determines, sort_keys=True).encode()).hexdigest()
 
