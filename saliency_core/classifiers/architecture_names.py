@@ -12,8 +12,6 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from saliency_core.errors import suggestion
-
 NAMES_FILE = Path(__file__).with_name("architecture_names.json")
 LIBRARIES: tuple[str, ...] = ("torchvision", "timm")
 
@@ -67,6 +65,6 @@ def other_library(library: str, name: str) -> str | None:
     return next((other for other in LIBRARIES if name in known_names()[other]), None)
 
 
-def did_you_mean(library: str, name: str) -> str:
-    """A sentence that begins with a space and names similar architectures of ``library``; "" without any."""
-    return suggestion(name, sorted(known_names()[library]))
+def did_you_mean(library: str, name: str) -> list[str]:
+    """Up to three similar names of ``library``, the most similar first."""
+    return get_close_matches(name, sorted(known_names()[library]), n=3, cutoff=0.5)

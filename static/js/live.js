@@ -18,6 +18,7 @@ export class LiveChannel {
     this.seq = 0;
     this.failures = 0;
     this.retry = null;
+    this.closed = false;
     this.connect();
     window.addEventListener("online", () => this.connectNow());
     document.addEventListener("visibilitychange", () => {
@@ -34,12 +35,20 @@ export class LiveChannel {
     });
     this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
     this.socket.addEventListener("close", (event) => {
-      if (event.code === NOT_FOUND) return;
+      if (this.closed || event.code === NOT_FOUND) return;
       this.onConnection(false);
       const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.failures);
       this.failures += 1;
       this.retry = setTimeout(() => this.connect(), pause);
     });
+  }
+
+  /** For good: nothing is received any more. */
+  close() {
+    this.closed = true;
+    clearTimeout(this.retry);
+    this.retry = null;
+    this.socket.close();
   }
 
   connectNow() {
@@ -49,6 +58,7 @@ export class LiveChannel {
   }
 
   receive(message) {
+    if (this.closed) return;
     if (message.type === "snapshot") this.seq = message.seq;
     if (message.type === "event") {
       if (message.seq <= this.seq) return;

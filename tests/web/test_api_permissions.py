@@ -53,6 +53,10 @@ ROUTES = [
     Route("classifiers", "classifiers", "post", 415, 415, 415),
     own("classifier", "classifiers/{classifier}"),
     own("classifier", "classifiers/{unused}", "delete", 204),
+    own("classifier", "classifiers/{classifier}", "patch", body=lambda rows: {"name": "Renamed"}),
+    own("classifier_compatibility", "classifiers/{classifier}/compatibility"),
+    own("classifier_compatibility", "classifiers/{classifier}/compatibility", "post"),
+    Route("architectures", "architectures?search=resnet50"),
     own("prepare_classifier", "classifiers/{classifier}/prepare", "post"),
     Route("datasets", "datasets"),
     Route("dataset", "datasets/{dataset}"),
@@ -111,8 +115,8 @@ def rows(settings, tmp_path) -> dict[str, Any]:
 
 def answer(script: Script, route: Route, rows: dict[str, Any]) -> Any:
     path = route.path.format(**rows)
-    if route.method == "post":
-        return script.post(path, route.body(rows))
+    if route.method in ("post", "patch"):
+        return getattr(script, route.method)(path, route.body(rows))
     return getattr(script, route.method)(path)
 
 

@@ -65,8 +65,8 @@ def addresses(benchmark: Benchmark) -> dict[str, str]:
         "workers": reverse("benchmarks:workers"),
         "models": reverse("library:classifiers"),
         "model": reverse("library:classifier", args=[benchmark.classifier_id]),
-        "state of a model": reverse("library:classifier_state", args=[benchmark.classifier_id]),
         "import": reverse("library:import_classifier"),
+        "architectures": reverse("library:architectures") + "?architecture=resnet",
         "data sets": reverse("library:datasets"),
         "data set": reverse("library:dataset", args=[benchmark.dataset_id]),
         "account": reverse("accounts:account"),
@@ -112,9 +112,9 @@ def test_the_benchmarks_of_others_are_not_found(client: Client, benchmark: Bench
 def test_models_and_maps_of_others_are_not_found(client: Client, member: User, benchmark: Benchmark) -> None:
     factories.classifier(owner=factories.member())
     foreign = factories.classifier(owner=factories.member())
-    for name in ("classifier", "classifier_state"):
+    for name in ("classifier", "change_classifier", "delete_classifier"):
         assert client.get(reverse(f"library:{name}", args=[foreign.pk])).status_code == 404
-    for name in ("prepare_classifier", "delete_classifier"):
+    for name in ("prepare_classifier", "look_again", "change_classifier", "delete_classifier"):
         assert client.post(reverse(f"library:{name}", args=[foreign.pk])).status_code == 404
     client.post(reverse("benchmarks:maps", args=[benchmark.pk]), {"image": ["000.jpg"]})
     asked = Explanation.objects.get()
@@ -292,4 +292,6 @@ def import_form(**fields: object) -> dict[str, object]:
         "std": "0.5 0.5 0.5",
         "size": "224",
         "interpolation": "bicubic",
+        "pipeline": "squash",
+        "output_activation": "softmax",
     } | fields

@@ -38,6 +38,8 @@ class BenchmarkFilter(filters.FilterSet):
 
 
 class ClassifierFilter(filters.FilterSet):
+    family = filters.ChoiceFilter(choices=[("cnn", "cnn"), ("vit", "vit")])
+    shared_with_lab = filters.BooleanFilter()
     state = filters.MultipleChoiceFilter(choices=Classifier.State.choices)
 
     class Meta:

@@ -18,6 +18,12 @@ urlpatterns = [
     path("classifiers", library.Classifiers.as_view(), name="classifiers"),
     path("classifiers/<int:pk>", library.ClassifierDetail.as_view(), name="classifier"),
     path("classifiers/<int:pk>/prepare", library.PrepareClassifier.as_view(), name="prepare_classifier"),
+    path(
+        "classifiers/<int:pk>/compatibility",
+        library.ClassifierCompatibility.as_view(),
+        name="classifier_compatibility",
+    ),
+    path("architectures", library.Architectures.as_view(), name="architectures"),
     path("datasets", library.Datasets.as_view(), name="datasets"),
     path("datasets/<int:pk>", library.DatasetDetail.as_view(), name="dataset"),
     path("benchmarks", benchmarks.Benchmarks.as_view(), name="benchmarks"),

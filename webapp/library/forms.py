@@ -8,16 +8,23 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.classifiers.architecture_names import did_you_mean, known_names, other_library
+from saliency_core.classifiers.preprocessing import INTERPOLATIONS, PIPELINES, Preprocessing
 from webapp.accounts.models import User
 from webapp.library.models import Classifier
+from webapp.library.services import why_not_accepted
 
 CLASS_NAMES_LIMIT_BYTES = 2_000_000
 
-# Suggestions only: any name that torchvision or timm knows is taken, and checked by a worker.
+PIPELINE_TITLES = {
+    "squash": gettext_noop("resized to the square as it is"),
+    "resize_crop": gettext_noop("shorter side resized, centre cut out"),
+}
+
+# Suggestions for a browser without JavaScript: all names that torchvision and timm know are taken and searched.
 SUGGESTED_ARCHITECTURES = (
     "alexnet", "convnext_tiny", "deit_small_patch16_224", "deit_tiny_patch16_224", "densenet121", "efficientnet_b0",
     "googlenet", "inception_v3", "mobilenet_v2", "mobilenet_v3_large", "regnet_y_400mf", "resnet18", "resnet34",
@@ -53,25 +60,32 @@ class ImportClassifierForm(forms.Form):
     architecture = forms.CharField(
         label=_("Architecture"),
         max_length=120,
-        help_text=_("The name as the library spells it, such as resnet50. "
-            "The number of classes is read from the weights."),
+        required=False,
+        help_text=_("The name as the library spells it, such as resnet50; type parts of it to search. Left empty for "
+            "ONNX, which brings its own network."),
         widget=forms.TextInput(
             attrs={"list": "architectures", "autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
         ),
     )  # fmt: skip
     weights = forms.FileField(
-        label=_("Weights"),
+        label=_("Weights, or ONNX file"),
         help_text=_(
-            "safetensors, or a state dict saved as .pt, .pth or .bin: torch.save(model.state_dict(), file). "
-            "Whole pickled modules and TorchScript are refused, because opening them runs the code inside."
+            "safetensors, or a state dict saved as .pt, .pth or .bin: torch.save(model.state_dict(), file); the number "
+            "of classes is read from it. For ONNX one file that takes a batch of any size and gives logits. Whole "
+            "pickled modules and TorchScript are refused, because opening them runs the code inside."
         ),
-        widget=forms.FileInput(attrs={"accept": ".safetensors,.pt,.pth,.bin"}),
+        widget=forms.FileInput(attrs={"accept": ".safetensors,.pt,.pth,.bin,.onnx"}),
     )
     class_names = forms.FileField(
         label=_("Class names"),
         required=False,
         help_text=_("A text file with one name a line, or a JSON list, in the order of the model's outputs."),
         widget=forms.FileInput(attrs={"accept": ".txt,.json,text/plain,application/json"}),
+    )
+    output_activation = forms.ChoiceField(
+        label=_("Outputs"),
+        choices=Classifier.Activation.choices,
+        help_text=_("How the model's scores become probabilities."),
     )
     mean = ThreeNumbersField(label=_("Mean"), help_text=_("Of each channel, on the scale from 0 to 1."))
     std = ThreeNumbersField(
@@ -80,9 +94,14 @@ class ImportClassifierForm(forms.Form):
     size = forms.IntegerField(
         label=_("Input size"), min_value=32, max_value=1024, help_text=_("Pixels a side.")
     )
+    pipeline = forms.ChoiceField(
+        label=_("Fitting images"),
+        choices=[(name, _(PIPELINE_TITLES[name])) for name in PIPELINES],
+        help_text=_("How an image comes to its input size. Benchmarks follow their protocol instead."),
+    )
     interpolation = forms.ChoiceField(
         label=_("Interpolation"),
-        choices=[("bilinear", _("bilinear")), ("bicubic", _("bicubic"))],
+        choices=[(name, _(name)) for name in INTERPOLATIONS],
         help_text=_("With which images are resized."),
     )
 
@@ -93,6 +112,8 @@ class ImportClassifierForm(forms.Form):
             "mean": list(usual.mean),
             "std": list(usual.std),
             "size": usual.size,
+            "pipeline": usual.pipeline,
+            "output_activation": Classifier.Activation.SOFTMAX,
             "interpolation": usual.interpolation,
             **kwargs.get("initial", {}),
         }
@@ -100,15 +121,28 @@ class ImportClassifierForm(forms.Form):
         self.owner = owner
 
     def clean_name(self) -> str:
-        name = self.cleaned_data["name"].strip()
-        if Classifier.objects.filter(owner=self.owner, name=name).exists():
-            raise ValidationError(gettext("You have a model of this name. Choose another one."))
-        return name
+        return free_name(self.owner, self.cleaned_data["name"])
 
     def clean_std(self) -> list[float]:
         if min(self.cleaned_data["std"]) <= 0:
             raise ValidationError(gettext("Standard deviations are above 0."))
         return self.cleaned_data["std"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        library, weights = cleaned.get("library"), cleaned.get("weights")
+        if library and weights:
+            refused = why_not_accepted(library, weights.name or "")
+            if refused:
+                self.add_error("weights", refused)
+        if library and "architecture" in cleaned:
+            if library == Classifier.Library.ONNX:
+                cleaned["architecture"] = ""
+            else:
+                unknown = why_unknown(library, cleaned["architecture"])
+                if unknown:
+                    self.add_error("architecture", unknown)
+        return cleaned
 
     def clean_class_names(self) -> list[str]:
         upload = self.cleaned_data.get("class_names")
@@ -122,7 +156,59 @@ class ImportClassifierForm(forms.Form):
             mean=tuple(cleaned["mean"]),
             std=tuple(cleaned["std"]),
             interpolation=cleaned["interpolation"],
+            pipeline=cleaned["pipeline"],
         ).to_dict()
+
+
+class ChangeClassifierForm(forms.Form):
+    """What the owner of a model may change."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("What it is called in lists and reports.")
+    )
+    shared_with_lab = forms.BooleanField(
+        label=_("Share with the lab"),
+        required=False,
+        help_text=_("Every member may then use the model for maps and benchmarks; only you change it."),
+    )
+
+    def __init__(self, *args: Any, classifier: Classifier, **kwargs: Any) -> None:
+        kwargs["initial"] = {"name": classifier.name, "shared_with_lab": classifier.shared_with_lab}
+        super().__init__(*args, **kwargs)
+        self.classifier = classifier
+
+    def clean_name(self) -> str:
+        return free_name(self.classifier.owner, self.cleaned_data["name"], of=self.classifier)
+
+
+def free_name(owner: User | None, name: str, of: Classifier | None = None) -> str:
+    """The name without spaces around it. Raises ValidationError if another model of the owner has it."""
+    name = name.strip()
+    others = Classifier.objects.filter(owner=owner, name=name).exclude(pk=of.pk if of else None)
+    if others.exists():
+        raise ValidationError(gettext("You have a model of this name. Choose another one."))
+    return name
+
+
+def why_unknown(library: str, architecture: str) -> str | None:
+    """Why a library has no architecture of that name, and which ones are meant perhaps; None if it has."""
+    title = Classifier.Library(library).label
+    if not architecture:
+        return gettext("Name the architecture that the weights belong to, such as resnet50.")
+    if architecture in known_names()[library]:
+        return None
+    names = {"library": title, "name": architecture}
+    other = other_library(library, architecture)
+    if other is not None:
+        names["other"] = Classifier.Library(other).label
+        return gettext("%(library)s has no architecture “%(name)s”, but %(other)s has: choose it.") % names
+    alike = did_you_mean(library, architecture)
+    if not alike:
+        return gettext("%(library)s has no architecture “%(name)s”. Search for a part of its name.") % names
+    return gettext("%(library)s has no architecture “%(name)s”. Did you mean %(alike)s?") % {
+        **names,
+        "alike": gettext(" or ").join(alike),
+    }
 
 
 def read_class_names(upload: UploadedFile) -> list[str]:

@@ -2,17 +2,19 @@
 
 from django.urls import path
 
-from webapp.library import views
+from webapp.library import classifier_views, views
 
 app_name = "library"
 
 urlpatterns = [
-    path("models/", views.classifiers, name="classifiers"),
-    path("models/import/", views.import_classifier, name="import_classifier"),
-    path("models/<int:pk>/", views.classifier, name="classifier"),
-    path("models/<int:pk>/state/", views.classifier_state, name="classifier_state"),
-    path("models/<int:pk>/fetch/", views.prepare_classifier, name="prepare_classifier"),
-    path("models/<int:pk>/delete/", views.delete_classifier, name="delete_classifier"),
+    path("models/", classifier_views.classifiers, name="classifiers"),
+    path("models/import/", classifier_views.import_classifier, name="import_classifier"),
+    path("models/architectures/", classifier_views.architectures, name="architectures"),
+    path("models/<int:pk>/", classifier_views.classifier, name="classifier"),
+    path("models/<int:pk>/fetch/", classifier_views.prepare_classifier, name="prepare_classifier"),
+    path("models/<int:pk>/look-again/", classifier_views.look_again, name="look_again"),
+    path("models/<int:pk>/edit/", classifier_views.change_classifier, name="change_classifier"),
+    path("models/<int:pk>/delete/", classifier_views.delete_classifier, name="delete_classifier"),
     path("data-sets/", views.datasets, name="datasets"),
     path("data-sets/<int:pk>/", views.dataset, name="dataset"),
 ]

@@ -48,7 +48,7 @@ def test_nothing_asked_nothing_found_and_a_limit() -> None:
 @pytest.mark.parametrize(("typed", "meant"), [("resnt50", "resnet50"), ("squeezenet11", "squeezenet1_1")])
 def test_misspelt_names_find_similar_ones(typed: str, meant: str) -> None:
     assert f"torchvision:{meant}" in found(typed)
-    assert f"'{meant}'" in did_you_mean("torchvision", typed)
+    assert meant in did_you_mean("torchvision", typed)
 
 
 def test_the_library_that_knows_a_name() -> None:

@@ -42,14 +42,18 @@ class ForwardRateSerializer(serializers.ModelSerializer):
 
 class ClassifierSerializer(serializers.ModelSerializer):
     is_own = serializers.SerializerMethodField()
+    owner = serializers.CharField(
+        source="owner.username", default=None, allow_null=True, help_text="Null for the built-in ones."
+    )
     number_of_layers = serializers.SerializerMethodField()
     rates = ForwardRateSerializer(many=True, read_only=True)
 
     class Meta:
         model = Classifier
         fields = [
-            "id", "key", "name", "is_own", "library", "architecture", "family", "state", "problem", "bytes_done",
-            "bytes_total", "weights_sha256", "preprocessing", "default_layer", "number_of_layers", "rates", "created",
+            "id", "key", "name", "is_own", "owner", "shared_with_lab", "library", "architecture", "family", "state",
+            "problem", "bytes_done", "bytes_total", "weights_sha256", "preprocessing", "output_activation",
+            "default_layer", "number_of_layers", "rates", "created",
         ]  # fmt: skip
 
     def get_is_own(self, classifier: Classifier) -> bool:
@@ -86,15 +90,58 @@ class ClassifierDetailSerializer(ClassifierSerializer):
         return [{"method": key, "reason": reason} for key, reason in reasons.items() if reason]
 
 
+class ClassifierChangeSerializer(serializers.Serializer):
+    """What the owner may change; what is left out stays."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    shared_with_lab = serializers.BooleanField(
+        required=False, help_text="Every member may use it; only you change it."
+    )
+
+
+class MethodApplicabilitySerializer(serializers.Serializer):
+    method = serializers.CharField()
+    works = serializers.BooleanField()
+    reason = serializers.CharField(allow_null=True, help_text="Why it can't explain the model.")
+
+
+class CompatibilitySerializer(serializers.Serializer):
+    """What is known of the model's network, and what a worker found out by trying."""
+
+    state = serializers.ChoiceField(
+        ["none", "waiting", "running", "ready", "failed"],
+        help_text="Of what is found by trying; layers, facts and methods are known before.",
+    )
+    problem = serializers.CharField()
+    layers = LayerSerializer(many=True)
+    methods = MethodApplicabilitySerializer(many=True)
+    facts = serializers.DictField(help_text="ReLUs, activations, head, attention: see classifiers.facts.")
+    findings = serializers.DictField(
+        help_text="Where it is ready: parameters, normalisation, relevance (conservation errors), predictions "
+        "(top classes of the sample photographs), batch_difference."
+    )
+
+
+class ArchitectureSerializer(serializers.Serializer):
+    library = serializers.CharField()
+    name = serializers.CharField()
+
+
 class ClassifierUploadSerializer(serializers.Serializer):
     """The fields of the upload, for the description: they are checked by the form that the page of imports has."""
 
     name = serializers.CharField(max_length=100)
     library = serializers.ChoiceField(Classifier.Library.choices, required=False)
-    architecture = serializers.CharField(max_length=120, help_text="As the library spells it: resnet50.")
-    weights = serializers.FileField(
-        help_text="safetensors, or a state dict saved as .pt, .pth or .bin; whole pickled modules are refused."
+    architecture = serializers.CharField(
+        max_length=120,
+        required=False,
+        help_text="As the library spells it: resnet50. Not for ONNX, which brings its own network.",
     )
+    weights = serializers.FileField(
+        help_text="safetensors, or a state dict saved as .pt, .pth or .bin; whole pickled modules are refused. With "
+        "the library onnx one .onnx file that takes a batch of any size and gives logits."
+    )
+    output_activation = serializers.ChoiceField(Classifier.Activation.choices, required=False)
     class_names = serializers.FileField(
         required=False, help_text="One name a line, or a JSON list, in the order of the model's outputs."
     )
@@ -102,6 +149,7 @@ class ClassifierUploadSerializer(serializers.Serializer):
     std = serializers.CharField(required=False, help_text="Three numbers: 0.229, 0.224, 0.225.")
     size = serializers.IntegerField(required=False, help_text="Input size in pixels a side.")
     interpolation = serializers.ChoiceField(["bilinear", "bicubic"], required=False)
+    pipeline = serializers.ChoiceField(["squash", "resize_crop"], required=False)
 
 
 class DatasetSerializer(serializers.ModelSerializer):

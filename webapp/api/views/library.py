@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError as Refusal
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from saliency_core.classifiers.architecture_names import LIBRARIES, search_names
 from webapp.api.base import ApiView
 from webapp.api.errors import Conflict, refusal
 from webapp.api.filters import ClassifierFilter
 from webapp.api.serializers.library import (
+    ArchitectureSerializer,
+    ClassifierChangeSerializer,
     ClassifierDetailSerializer,
     ClassifierSerializer,
     ClassifierUploadSerializer,
+    CompatibilitySerializer,
     DatasetDetailSerializer,
     DatasetSerializer,
     MeSerializer,
@@ -27,9 +32,14 @@ from webapp.api.serializers.library import (
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle, UploadThrottle
 from webapp.benchmarks.selectors import live_workers
 from webapp.library import services
+from webapp.library.classifier_changes import change_classifier
+from webapp.library.compatibility import request_report
 from webapp.library.forms import ImportClassifierForm
 from webapp.library.models import Classifier, Dataset
+from webapp.library.report import shown_methods
 from webapp.library.selectors import classifiers_for, datasets_for
+
+MOST_ARCHITECTURES = 100
 
 
 class Me(ApiView):
@@ -48,10 +58,10 @@ class Classifiers(mixins.ListModelMixin, ApiView):
     throttle_classes = [MemberThrottle, AnonymousThrottle, UploadThrottle]
 
     def get_queryset(self) -> QuerySet[Classifier]:
-        return classifiers_for(self.request.user)
+        return classifiers_for(self.request.user).select_related("owner")
 
     def get(self, request: Request) -> Response:
-        """The built-in models and one's own."""
+        """The built-in models, one's own and those shared with the lab."""
         return self.list(request)
 
     @extend_schema(
@@ -79,6 +89,7 @@ class Classifiers(mixins.ListModelMixin, ApiView):
             weights=cleaned["weights"],
             preprocessing=form.preprocessing(),
             class_names=cleaned["class_names"],
+            output_activation=cleaned["output_activation"],
         )
         return Response(_detail(self, imported), status=201)
 
@@ -88,12 +99,26 @@ class ClassifierDetail(ApiView):
     serializer_class = ClassifierDetailSerializer
 
     def get_queryset(self) -> QuerySet[Classifier]:
-        found = classifiers_for(self.request.user)
-        return found.filter(owner=self.request.user) if self.request.method == "DELETE" else found
+        found = classifiers_for(self.request.user).select_related("owner")
+        # The same for all changes: what is shared may be used only.
+        return (
+            found
+            if self.request.method in ("GET", "HEAD", "OPTIONS")
+            else found.filter(owner=self.request.user)
+        )
 
     def get(self, request: Request, pk: int) -> Response:
         """One model: its state, layers, and the methods that can't explain it."""
         return Response(_detail(self, self.get_object()))
+
+    @extend_schema(request=ClassifierChangeSerializer, responses=ClassifierDetailSerializer)
+    def patch(self, request: Request, pk: int) -> Response:
+        """Renames one of one's own models, shares it with the lab or takes it back."""
+        found = self.get_object()
+        asked = ClassifierChangeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        change_classifier(found, **asked.validated_data)
+        return Response(_detail(self, found))
 
     @extend_schema(responses={204: OpenApiResponse(description="Deleted.")})
     def delete(self, request: Request, pk: int) -> Response:
@@ -119,6 +144,65 @@ class PrepareClassifier(ApiView):
         found = self.get_object()
         services.request_preparation(found)
         return Response(_detail(self, found))
+
+
+class ClassifierCompatibility(ApiView):
+    queryset = Classifier.objects.none()
+    serializer_class = CompatibilitySerializer
+    throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
+
+    def get_queryset(self) -> QuerySet[Classifier]:
+        return classifiers_for(self.request.user)
+
+    def get(self, request: Request, pk: int) -> Response:
+        """What can be done with a model: layers, methods, conservation of relevance, classes of photographs."""
+        return Response(_compatibility(self.get_object()))
+
+    @extend_schema(operation_id="classifiers_compatibility_again", request=None)
+    def post(self, request: Request, pk: int) -> Response:
+        """Has a worker look at a ready model again; nothing happens if that is under way."""
+        found = self.get_object()
+        request_report(found)
+        return Response(_compatibility(found))
+
+
+class Architectures(ApiView):
+    pagination_class = None
+    filter_backends = []
+    serializer_class = ArchitectureSerializer
+
+    @extend_schema(
+        operation_id="architectures_list",
+        responses=ArchitectureSerializer(many=True),
+        parameters=[
+            OpenApiParameter("search", str, description="Parts of the name, in any order."),
+            OpenApiParameter("library", str, enum=list(LIBRARIES)),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """Architectures of torchvision and timm by parts of their names, at most 100, the best first."""
+        library = request.query_params.get("library", "")
+        libraries = [library] if library in LIBRARIES else [] if library else list(LIBRARIES)
+        found = search_names(request.query_params.get("search", ""), libraries, limit=MOST_ARCHITECTURES)
+        return Response(self.get_serializer([asdict(each) for each in found], many=True).data)
+
+
+def _compatibility(classifier: Classifier) -> dict[str, Any]:
+    kept = {**classifier.compatibility}
+    state, problem = kept.pop("state", "none"), kept.pop("problem", "")
+    methods = shown_methods(classifier) if classifier.description else []
+    content = {
+        "state": state,
+        "problem": problem,
+        "layers": classifier.layers,
+        "methods": [
+            {"method": each.key, "works": each.reason is None, "reason": each.reason} for each in methods
+        ],
+        "facts": classifier.description.get("facts") or {},
+        # The methods above are those of this version; the report's are of the one that made it.
+        "findings": {name: value for name, value in kept.items() if name != "methods"},
+    }
+    return CompatibilitySerializer(content).data
 
 
 def _detail(view: ApiView, classifier: Classifier) -> dict[str, Any]:
