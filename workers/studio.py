@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 from webapp.common import hints
 from webapp.library.compatibility import claim_report
-from webapp.library.services import claim_preparation
+from webapp.library.models import Classifier
+from webapp.library.services import claim_preparation, keep_preparation
 from webapp.studio.models import Explanation, Prediction
 from webapp.studio.services import claim_curves, claim_explanations, claim_predictions, keep_leases
 from workers import stopping
@@ -35,16 +36,20 @@ def work_once(node: Node) -> None:
         _watched(node, [curves], "measuring a map", lambda: measure(node, curves))
     classifier = None if stopping.requested() else claim_preparation()
     if classifier is not None:
-        node.watch(None, f"preparing {classifier.name}")
+        node.watch(_preparation_keeper(classifier), f"preparing {classifier.name}")
         prepare(classifier)
     looked_at = None if classifier is not None or stopping.requested() else claim_report()
     if looked_at is not None:
-        node.watch(None, f"looking at {looked_at.name}")
+        node.watch(_preparation_keeper(looked_at), f"looking at {looked_at.name}")
         look_again(looked_at, node.torch_device)
     node.watch(None)
     prepared = classifier is not None or looked_at is not None
     if (predictions or explanations or curves or prepared) and not stopping.requested():
         hints.wake_studio()
+
+
+def _preparation_keeper(classifier: Classifier) -> Callable[[], None]:
+    return lease_keeper(lambda: keep_preparation(classifier))
 
 
 def _watched(

@@ -190,6 +190,13 @@ def report_preparation_progress(classifier: Classifier, done: int, total: int) -
     )
 
 
+def keep_preparation(classifier: Classifier) -> None:
+    """Extends the lease of a classifier that is being prepared or looked at."""
+    Classifier.objects.filter(pk=classifier.pk, lease_expires__isnull=False).update(
+        lease_expires=now_plus(PREPARATION_LEASE_SECONDS)
+    )
+
+
 @transaction.atomic
 def finish_preparation(
     classifier: Classifier,
