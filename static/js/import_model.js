@@ -14,6 +14,11 @@ document.addEventListener("click", (event) => {
   if (button) chooseArchitecture(button);
 });
 
+// The list of what was found takes the place of the browser's few suggestions.
+function dropSuggestions() {
+  document.getElementById("id_architecture").removeAttribute("list");
+}
+
 const megabytes = (bytes) => (bytes / 1048576).toFixed(1);
 
 function show(id, visible) {
@@ -44,6 +49,7 @@ function replaceBy(html) {
   }
   next.querySelector("[data-files-lost]")?.remove();
   form.replaceWith(document.adoptNode(next));
+  dropSuggestions();
   window.htmx.process(next);
   const wrong = next.querySelector(".errors:not([hidden])");
   wrong?.scrollIntoView({ block: "center" });
@@ -92,3 +98,5 @@ document.addEventListener("submit", (event) => {
   if (tooBig(form)) tell(form.dataset.tooBig);
   else upload(form);
 });
+
+dropSuggestions();
