@@ -67,7 +67,7 @@ def _prepare(row: Classifier) -> None:
     classifier = _load(row, weights)
     description = described(row, classifier)
     services.finish_preparation(
-        row, description=description, weights_sha256=sha256, compatibility=report_of(classifier)
+        row, description=description, weights_sha256=sha256, compatibility=report_of(classifier, description)
     )
 
 
@@ -75,7 +75,8 @@ def look_again(row: Classifier, device: str) -> None:
     """Writes the compatibility report of a claimed classifier; whatever goes wrong is told by its row."""
     try:
         classifier = classifier_of(specification_of(row), row.class_names, device)
-        finish_report(row, report_of(classifier), described(row, classifier))
+        description = described(row, classifier)
+        finish_report(row, report_of(classifier, description), description)
     except Interrupted:
         give_back_report(row)
     except SaliscopeError as problem:
@@ -85,11 +86,11 @@ def look_again(row: Classifier, device: str) -> None:
         finish_report(row, failed_report(f"{type(problem).__name__}: {problem}"))
 
 
-def report_of(classifier: LoadedClassifier) -> dict[str, Any]:
+def report_of(classifier: LoadedClassifier, description: dict[str, Any]) -> dict[str, Any]:
     """The compatibility report as the row keeps it. That it can't be made does not make the classifier unusable."""
     try:
         photographs = [(path.name, read_image(path)) for path in sample_photographs()]
-        return ready_report(compatibility_report(classifier, photographs))
+        return ready_report(compatibility_report(classifier, photographs, description["refusals"]))
     except SaliscopeError as problem:
         return failed_report(str(problem))
     except Exception as problem:

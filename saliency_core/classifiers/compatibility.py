@@ -56,11 +56,16 @@ class Prediction:
     probabilities: tuple[float, ...]
 
 
-def compatibility_report(classifier: Classifier, photographs: Sequence[tuple[str, Image]]) -> dict[str, Any]:
+def compatibility_report(
+    classifier: Classifier,
+    photographs: Sequence[tuple[str, Image]],
+    refusals: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """JSON-able: ``version``, ``parameters``, ``methods``, ``relus``, ``normalisation``, ``tokens``, ``relevance``,
     ``predictions``, ``batch_difference``.
 
-    ``photographs``: name and RGB image, at least one. ``relus``: how many run, as modules, functions, in place, and
+    ``photographs``: name and RGB image, at least one. ``refusals``: those of the classifier's description, where it
+    is there already. ``relus``: how many run, as modules, functions, in place, and
     modules that run more than once. ``normalisation``: layers by kind; ``batch_norm`` has two figures, those that
     directly follow a convolution or linear layer, into which LRP folds them, and others. ``tokens``: None but for
     transformers. ``batch_difference``: the largest difference that other images in the batch make to a score.
@@ -72,7 +77,7 @@ def compatibility_report(classifier: Classifier, photographs: Sequence[tuple[str
     return {
         "version": REPORT_VERSION,
         "parameters": number_of_parameters(classifier.model),
-        "methods": [asdict(each) for each in applicabilities(classifier)],
+        "methods": [asdict(each) for each in applicabilities(classifier, refusals)],
         "relus": relus(facts),
         "normalisation": normalisation(classifier),
         "tokens": facts["attention"],
