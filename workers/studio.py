@@ -1,15 +1,19 @@
-"""What the studio's worker does when it is woken: classify images, draw maps, measure them, prepare classifiers."""
+"""What the studio's worker does when it is woken: classify images, draw maps, measure them, prepare classifiers and
+data sets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from webapp.common import hints
+from webapp.library.dataset_services import claim_dataset, keep_dataset_lease
 from webapp.library.services import claim_preparation
 from webapp.studio.models import Explanation, Prediction
 from webapp.studio.services import claim_curves, claim_explanations, claim_predictions, keep_leases
 from workers import stopping
 from workers.classifier_preparation import prepare
+from workers.dataset_preparation import prepare_dataset
 from workers.lease_keeping import lease_keeper
 from workers.node import Node
 from workers.studio_curves import measure
@@ -36,8 +40,13 @@ def work_once(node: Node) -> None:
     if classifier is not None:
         node.watch(None, f"preparing {classifier.name}")
         prepare(classifier)
+    dataset = None if stopping.requested() else claim_dataset()
+    if dataset is not None:
+        node.watch(lease_keeper(lambda: keep_dataset_lease(dataset)), f"looking at {dataset.name}")
+        prepare_dataset(dataset)
     node.watch(None)
-    if (predictions or explanations or curves or classifier is not None) and not stopping.requested():
+    found = predictions or explanations or curves or classifier is not None or dataset is not None
+    if found and not stopping.requested():
         hints.wake_studio()
 
 

@@ -1,6 +1,6 @@
 """Addresses of models and data sets."""
 
-from django.urls import path
+from django.urls import include, path
 
 from webapp.library import views
 
@@ -13,6 +13,5 @@ urlpatterns = [
     path("models/<int:pk>/state/", views.classifier_state, name="classifier_state"),
     path("models/<int:pk>/fetch/", views.prepare_classifier, name="prepare_classifier"),
     path("models/<int:pk>/delete/", views.delete_classifier, name="delete_classifier"),
-    path("data-sets/", views.datasets, name="datasets"),
-    path("data-sets/<int:pk>/", views.dataset, name="dataset"),
+    path("data-sets/", include("webapp.library.dataset_urls")),
 ]

@@ -1,4 +1,4 @@
-"""Pages of models and data sets."""
+"""Pages of models."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from webapp.common.forms import add_refusal
 from webapp.library import selectors, services
 from webapp.library.forms import SUGGESTED_ARCHITECTURES, ImportClassifierForm
 from webapp.library.models import Classifier
-
-PROBLEMS_SHOWN = 200
 
 
 @require_GET
@@ -90,21 +88,3 @@ def delete_classifier(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("library:classifier", pk=pk)
     messages.success(request, _("%(name)s was deleted.") % {"name": found.name})
     return redirect("library:classifiers")
-
-
-@require_GET
-@login_required
-def datasets(request: HttpRequest) -> HttpResponse:
-    return render(request, "library/datasets.html", {"datasets": selectors.datasets_for(request.user)})
-
-
-@require_GET
-@login_required
-def dataset(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(selectors.datasets_for(request.user), pk=pk)
-    context = {
-        "dataset": found,
-        "problems": found.problems[:PROBLEMS_SHOWN],
-        "problems_left_out": max(0, len(found.problems) - PROBLEMS_SHOWN),
-    }
-    return render(request, "library/dataset.html", context)
