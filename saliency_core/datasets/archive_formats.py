@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from saliency_core.errors import DatasetError
 
@@ -103,7 +103,7 @@ def tar_members(source: Path) -> Iterator[Iterator[TarMember]]:
     """The members of a .tar.gz as they come. Raises ArchiveError where it is none."""
     with gzip.open(source, "rb") as stream:
         try:
-            archive = tarfile.open(fileobj=_ShortReads(stream), mode="r:")  # noqa: SIM115 - closed below
+            archive = tarfile.TarFile(fileobj=cast(IO[bytes], _ShortReads(stream)), mode="r")
         except (tarfile.ReadError, gzip.BadGzipFile, EOFError):
             raise ArchiveError("kind") from None
         with archive:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -225,7 +226,7 @@ def _entries(source: Path, limits: ArchiveLimits) -> Iterator[tuple[_Opened, int
             with zipfile.ZipFile(source) as archive:
                 infos = archive.infolist()
                 yield (
-                    ((_of_zip(info), lambda info=info: archive.open(info)) for info in infos),
+                    ((_of_zip(info), partial(archive.open, info)) for info in infos),
                     max(1, sum(info.file_size for info in infos)),
                 )
         else:
