@@ -26,6 +26,7 @@ ORDERS = {
     "-registered": "-registered_at",
 }
 BARS = 240
+OUTPUTS_SHOWN = 6
 
 
 def listed_datasets(user: User, query: QueryDict) -> QuerySet[Dataset]:
@@ -59,6 +60,11 @@ class ClassRow:
     outputs: tuple[tuple[int, str], ...] = ()
     reason: str = ""
     close: tuple[str, ...] = ()
+
+    @property
+    def further(self) -> int:
+        """How many outputs a table does not show."""
+        return max(0, len(self.outputs) - OUTPUTS_SHOWN)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Who asks, classifiers, data sets and workers."""
+"""Who asks, classifiers and workers."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from webapp.api.serializers.library import (
     ClassifierDetailSerializer,
     ClassifierSerializer,
     ClassifierUploadSerializer,
-    DatasetDetailSerializer,
-    DatasetSerializer,
     MeSerializer,
     WorkerSerializer,
 )
@@ -28,8 +26,8 @@ from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrott
 from webapp.benchmarks.selectors import live_workers
 from webapp.library import services
 from webapp.library.forms import ImportClassifierForm
-from webapp.library.models import Classifier, Dataset
-from webapp.library.selectors import classifiers_for, datasets_for
+from webapp.library.models import Classifier
+from webapp.library.selectors import classifiers_for
 
 
 class Me(ApiView):
@@ -123,30 +121,6 @@ class PrepareClassifier(ApiView):
 
 def _detail(view: ApiView, classifier: Classifier) -> dict[str, Any]:
     return ClassifierDetailSerializer(classifier, context=view.get_serializer_context()).data
-
-
-class Datasets(mixins.ListModelMixin, ApiView):
-    queryset = Dataset.objects.none()
-    serializer_class = DatasetSerializer
-
-    def get_queryset(self) -> QuerySet[Dataset]:
-        return datasets_for(self.request.user)
-
-    def get(self, request: Request) -> Response:
-        """All data sets."""
-        return self.list(request)
-
-
-class DatasetDetail(mixins.RetrieveModelMixin, ApiView):
-    queryset = Dataset.objects.none()
-    serializer_class = DatasetDetailSerializer
-
-    def get_queryset(self) -> QuerySet[Dataset]:
-        return datasets_for(self.request.user)
-
-    def get(self, request: Request, pk: int) -> Response:
-        """One data set: its classes and the problems that its files have."""
-        return self.retrieve(request)
 
 
 class Workers(ApiView):

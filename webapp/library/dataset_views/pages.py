@@ -23,7 +23,7 @@ from webapp.library.open_datasets import opened
 from webapp.library.selectors import classifiers_for, datasets_for
 from webapp.library.truth import Colours, ShownImage, images_with, shown_image
 
-DATASETS_PER_PAGE, CLASSES_PER_PAGE, PROBLEMS_PER_PAGE, IMAGES_PER_PAGE, IMAGES_AT_FIRST = 50, 50, 50, 24, 8
+DATASETS_PER_PAGE, CLASSES_PER_PAGE, PROBLEMS_PER_PAGE, IMAGES_PER_PAGE, IMAGES_AT_FIRST = 50, 25, 50, 24, 8
 LAYERS = ("boxes", "masks", "labels")
 FORMAT_TITLES = {each.key: each.title for each in FORMATS}
 NOT_READY = (Dataset.State.WAITING, Dataset.State.PREPARING)
@@ -67,6 +67,8 @@ def dataset_page(request: HttpRequest, found: Dataset) -> HttpResponse:
         rows = selectors.class_rows(found, request.GET, survey, chosen)
         context |= {
             "survey": survey,
+            "number_of_boxes": survey.boxes.total() if survey else 0,
+            "number_of_masks": survey.masks.total() if survey else 0,
             "chosen": chosen,
             "classifiers": classifiers_for(request.user).only("name"),
             "classes": Paginator(rows, CLASSES_PER_PAGE).get_page(request.GET.get("page")),
