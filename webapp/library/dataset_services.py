@@ -134,7 +134,9 @@ def delete_dataset(dataset: Dataset) -> None:
 
 
 def _validate(dataset: Dataset) -> None:
-    dataset.full_clean(exclude=["classes", "ground_truth", "problems"], validate_unique=False, validate_constraints=False)
+    dataset.full_clean(
+        exclude=["classes", "ground_truth", "problems"], validate_unique=False, validate_constraints=False
+    )
     others = Dataset.objects.filter(owner=dataset.owner_id, name=dataset.name).exclude(pk=dataset.pk)
     if others.exists():
         raise ValidationError({"name": _("There is a data set of this name. Choose another one.")})
