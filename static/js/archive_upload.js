@@ -49,6 +49,10 @@ form.addEventListener("submit", (event) => {
   const file = form.elements.archive.files[0];
   if (!file) return;
   event.preventDefault();
+  if (!/\.(zip|tar\.gz|tgz)$/i.test(file.name)) {
+    show([form.dataset.wrongKind]);
+    return;
+  }
   if (file.size > Number(form.dataset.mostBytes)) {
     show([form.dataset.tooBig]);
     return;

@@ -8,14 +8,16 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 
+from saliency_core.datasets.class_mappings import BUILTIN_MAPPINGS
 from saliency_core.datasets.mapping import ClassMapping
 from saliency_core.datasets.survey import Survey
 from saliency_core.errors import SaliscopeError
 from webapp.accounts.models import User
-from webapp.benchmarks.class_mappings import builtin_mapping, fitting_mappings, mapping_between
+from webapp.benchmarks.class_mappings import builtin_mapping, mapping_between
 from webapp.library.models import Classifier, Dataset
 from webapp.library.open_datasets import surveyed
 from webapp.library.selectors import classifiers_for
+from webapp.studio.sources import class_names_of
 
 ORDERS = {
     "name": "name",
@@ -95,12 +97,16 @@ def mapped(user: User, dataset: Dataset, number: str) -> Mapped | None:
     classifier = classifiers_for(user).filter(pk=int(number)).first()
     if classifier is None:
         return None
-    mapping = mapping_between(classifier, dataset)
-    if mapping is not None and mapping.unmapped:
-        for name in fitting_mappings(classifier, dataset):
+    names = {*class_names_of(classifier), *(classifier.description.get("class_ids") or [])}
+    if not dataset.classes.keys() <= names:
+        # A list that covers everything is tried before names are compared, which takes long where few agree.
+        for name in BUILTIN_MAPPINGS:
             explicit = builtin_mapping(name, dataset)
-            return Mapped(classifier, mapping_between(classifier, dataset, explicit), name)
-    return Mapped(classifier, mapping)
+            if len(explicit) == len(dataset.classes) > 0:
+                mapping = mapping_between(classifier, dataset, explicit)
+                if mapping is not None and not mapping.unmapped:
+                    return Mapped(classifier, mapping, name)
+    return Mapped(classifier, mapping_between(classifier, dataset))
 
 
 def class_rows(
@@ -131,7 +137,7 @@ def _row(label: str, images: int, most: int, survey: Survey | None, chosen: Mapp
     if survey is not None:
         counts = {"boxes": survey.boxes[label], "masks": survey.masks[label]}
     if chosen is not None and chosen.mapping is not None:
-        names = chosen.classifier.description.get("class_names") or chosen.classifier.class_names
+        names = class_names_of(chosen.classifier)
         counts["outputs"] = tuple((number, names[number]) for number in chosen.mapping.classes_of(label))
         counts["reason"] = chosen.mapping.reasons.get(label, "")
         counts["close"] = chosen.mapping.close.get(label, ())

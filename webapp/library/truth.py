@@ -41,7 +41,8 @@ class ShownBox:
 
 @dataclass(frozen=True)
 class ShownImage:
-    """`masks`: labels with their colours; `flags`: name → labels; `problem`: why its annotations can't be read."""
+    """`masks`: labels with their colours; `flags`: name → labels; `problem`: why its annotations, or its
+    pixels (then it is not `readable`), can't be read."""
 
     index: int
     identifier: str
@@ -52,6 +53,7 @@ class ShownImage:
     masks: list[tuple[str, str]] = field(default_factory=list)
     flags: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""
+    readable: bool = True
 
     @property
     def stroke(self) -> float:
@@ -106,6 +108,12 @@ def shown_image(row: Dataset, index: int, colours: Colours) -> ShownImage:
     dataset = opened(row)
     sample = dataset.sample(index)
     label = sample.label or ""
+    if any(each["file"] == sample.identifier for each in row.problems):
+        try:
+            dataset.image(index)
+        except SaliscopeError as problem:
+            reason = without_path(str(problem), row.path)
+            return ShownImage(index, sample.identifier, label, problem=reason, readable=False)
     if not set(row.ground_truth) & {"boxes", "masks", "object_mask"}:
         return ShownImage(index, sample.identifier, label)
     try:

@@ -95,7 +95,7 @@ def class_headings(sort: str, found: Dataset) -> list[Heading]:
     if "boxes" in found.ground_truth:
         columns.append(("boxes", _("Boxes")))
     if "masks" in found.ground_truth:
-        columns.append(("masks", _("Masks")))
+        columns.append(("masks", _("Segmentation masks")))
     headings = []
     for key, title in columns:
         order = {key: "ascending", f"-{key}": "descending"}.get(sort, "")
