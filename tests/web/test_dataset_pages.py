@@ -140,6 +140,19 @@ def test_images_are_shown_with_what_is_known_of_them(places: Path) -> None:
     assert client.get(reverse("library:dataset_image", args=[row.pk, 2])).status_code == 404
 
 
+def test_images_that_cannot_be_read_say_so(places: Path) -> None:
+    (places / "set" / "owl").mkdir(parents=True)
+    (places / "set" / "owl" / "1.png").write_bytes(picture())
+    (places / "set" / "owl" / "2.png").write_bytes(picture()[:40])
+    services.register_folder(name="Owls", format="auto", path=places / "set")
+    prepare_dataset(services.claim_dataset())
+    row = Dataset.objects.get(name="Owls")
+    text = signed_in().get(reverse("library:dataset_images", args=[row.pk])).content.decode()
+    assert text.count("<img") == 1
+    assert "can&#x27;t be read" in text or "can't be read" in text
+    assert signed_in().get(reverse("library:dataset_picture", args=[row.pk, 1])).status_code == 404
+
+
 def test_masks_are_drawn_in_colours_over_nothing(places: Path) -> None:
     row = own_dataset(places)
     answer = signed_in(row.owner).get(reverse("library:dataset_masks", args=[row.pk, 0]))

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -56,9 +56,13 @@ def upload_dataset(
     )
     _validate(dataset)
     dataset.upload = _keep_upload(archive)
-    with transaction.atomic():
-        dataset.save()
-        hints.wake_studio()
+    try:
+        with transaction.atomic():
+            _save(dataset)
+            hints.wake_studio()
+    except ValidationError:
+        _discard(dataset.upload, None)
+        raise
     return dataset
 
 
@@ -67,7 +71,7 @@ def register_folder(*, name: str, format: str, path: Path) -> Dataset:
     """Registers a folder of the server for the lab; a worker reads every file. Raises ValidationError."""
     dataset = Dataset(name=name, format=format, path=str(_allowed(path)), state=Dataset.State.WAITING)
     _validate(dataset)
-    dataset.save()
+    _save(dataset)
     hints.wake_studio()
     return dataset
 
@@ -90,7 +94,7 @@ def edit_dataset(
         moved = (new, format or dataset.format) != (dataset.path, dataset.format)
         dataset.path, dataset.format = new, format or dataset.format
     _validate(dataset)
-    dataset.save(update_fields=["name", "shared_with_lab", "path", "format"])
+    _save(dataset, update_fields=["name", "shared_with_lab", "path", "format"])
     if moved:
         look_again(dataset)
     return dataset
@@ -139,7 +143,20 @@ def _validate(dataset: Dataset) -> None:
     )
     others = Dataset.objects.filter(owner=dataset.owner_id, name=dataset.name).exclude(pk=dataset.pk)
     if others.exists():
-        raise ValidationError({"name": _("There is a data set of this name. Choose another one.")})
+        raise _name_taken()
+
+
+def _name_taken() -> ValidationError:
+    return ValidationError({"name": _("There is a data set of this name. Choose another one.")})
+
+
+def _save(dataset: Dataset, **options: Any) -> None:
+    """Raises ValidationError where somebody was quicker with the name."""
+    try:
+        with transaction.atomic():
+            dataset.save(**options)
+    except IntegrityError:
+        raise _name_taken() from None
 
 
 def _allowed(path: Path) -> Path:

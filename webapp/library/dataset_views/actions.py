@@ -47,7 +47,7 @@ def administrators_only(view: Any) -> Any:
 @login_required
 def upload(request: HttpRequest) -> HttpResponse:
     """Keeps an archive. Scripts that ask for JSON are answered where the data set is, or what is wrong by field."""
-    form = UploadDatasetForm(request.POST or None, request.FILES or None)
+    form = UploadDatasetForm(request.POST, request.FILES) if request.method == "POST" else UploadDatasetForm()
     wants_json = request.headers.get("Accept") == "application/json"
     if request.method == "POST" and form.is_valid():
         try:
