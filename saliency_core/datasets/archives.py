@@ -41,12 +41,15 @@ _LONGEST_NAME, _LONGEST_PART, _DEEPEST = 400, 200, 16
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """Bytes unpacked in all and in one file, the number of entries, and unpacked over packed bytes."""
+    """Bytes unpacked in all and in one file, the number of entries, unpacked over packed bytes, and the pixels of an
+    image: fewer than are read from folders of one's own, as others will look at these.
+    """
 
     total_bytes: int = 2**30
     file_bytes: int = 2**26
     entries: int = 20_000
     ratio: int = 200
+    pixels: int = 24_000_000
 
 
 @dataclass
@@ -158,11 +161,10 @@ class _Unpacking:
         before = self.written
         self._write(entry, file, opened, total)
         if file.suffix.lower() in IMAGE_SUFFIXES:
-            try:
-                read_header(file)
-            except ImageError as problem:
+            unusable = _why_no_image(file, self.limits.pixels)
+            if unusable:
                 file.unlink()
-                self._pass_over(entry.name, f"Not kept: {problem}")
+                self._pass_over(entry.name, f"Not kept: {unusable}")
                 return
         self.result.files += 1
         self.result.bytes += self.written - before
@@ -182,6 +184,17 @@ class _Unpacking:
 
     def _pass_over(self, name: str, reason: str) -> None:
         self.result.passed_over.append({"file": name, "problem": reason})
+
+
+def _why_no_image(file: Path, most_pixels: int) -> str:
+    """Empty for a file that begins like an image of a bearable size."""
+    try:
+        width, height = read_header(file).stored_size
+    except ImageError as problem:
+        return str(problem)
+    if width * height > most_pixels:
+        return f"{width} × {height} pixels are too many; at most {most_pixels // 10**6} million are taken."
+    return ""
 
 
 def _check_path(name: str) -> None:

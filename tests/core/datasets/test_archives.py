@@ -219,6 +219,17 @@ def test_pictures_with_too_many_pixels_are_not_kept(tmp_path: Path) -> None:
     assert "too many pixels" in result.passed_over[0]["problem"]
 
 
+def test_pictures_may_have_fewer_pixels_than_in_folders_of_ones_own(tmp_path: Path) -> None:
+    archive = zipped(
+        tmp_path / "a.zip", {"big.png": picture((2000, 1001)), "fine.png": picture((2000, 1000))}
+    )
+    result = unpack(archive, tmp_path / "out", ArchiveLimits(pixels=2_000_000))
+    assert files_in(tmp_path / "out") == ["fine.png"]
+    assert result.passed_over[0]["problem"] == (
+        "Not kept: 2000 × 1001 pixels are too many; at most 2 million are taken."
+    )
+
+
 def test_names_from_a_chinese_windows(tmp_path: Path) -> None:
     """Written in GBK without the mark of UTF-8, as its Explorer does."""
     placeholder = "abcdef.png"
