@@ -29,7 +29,8 @@ from webapp.benchmarks.selectors import idle_benchmark_worker_exists, silent_wor
 from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.common import hints  # noqa: E402
 from webapp.library.compatibility import report_waits  # noqa: E402
-from webapp.library.models import Classifier  # noqa: E402
+from webapp.library.dataset_services import reclaim_lost_datasets  # noqa: E402
+from webapp.library.models import Classifier, Dataset  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
 from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
@@ -72,6 +73,7 @@ def reconcile() -> None:
     fail_lost_shards("The worker was not heard of any more.")
     studio.reclaim_lost_work()
     reclaim_lost_preparations()
+    reclaim_lost_datasets()
     fail_benchmarks_without_weights()
     advance_running_benchmarks()
     complete_ended_benchmark()
@@ -149,7 +151,8 @@ def hint_at_waiting_work() -> None:
     if idle_benchmark_worker_exists() and (work_waits() or queued.exists() or unmeasured.exists()):
         hints.wake_benchmark_workers()
     to_prepare = Classifier.objects.filter(state=Classifier.State.WAITING)
-    if studio.work_waits() or to_prepare.exists() or report_waits():
+    to_look_at = Dataset.objects.filter(state=Dataset.State.WAITING)
+    if studio.work_waits() or to_prepare.exists() or report_waits() or to_look_at.exists():
         hints.wake_studio()
 
 

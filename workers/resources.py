@@ -17,6 +17,7 @@ from saliency_core.enhancement.sliding_window import create_enhanced_method
 from saliency_core.errors import DatasetError, WeightsError
 from saliency_core.methods.registry import create_method
 from webapp.benchmarks.methods import enhancement_of
+from webapp.library.open_datasets import without_path
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -69,11 +70,14 @@ def dataset_of(specification: dict[str, Any]) -> Dataset:
     """The data set of a specification (its part `dataset`). Raises DatasetError if it is gone or has changed."""
     key = _dataset_key(specification)
     if key not in _datasets:
-        dataset = open_dataset(specification["format"], Path(specification["path"]))
+        try:
+            dataset = open_dataset(specification["format"], Path(specification["path"]))
+        except DatasetError as problem:
+            raise DatasetError(without_path(str(problem), specification["path"])) from None
         if dataset.fingerprint() != specification["fingerprint"]:
             raise DatasetError(
-                f"The files in {specification['path']} are not those that were registered. Put them back as they were, "
-                "or register the folder again and queue a new benchmark."
+                "The files of the data set are not those that were registered. Put them back as they were, or have the "
+                "folder looked at again and queue a new benchmark."
             )
         _datasets[key] = dataset
     return _recent(_datasets, key, DATASETS_KEPT)

@@ -1,4 +1,6 @@
-"""What the studio's worker does when it is woken: classify images, draw maps, measure them, prepare classifiers."""
+"""What the studio's worker does when it is woken: classify images, draw maps, measure them, prepare classifiers and
+data sets.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,14 @@ from collections.abc import Callable, Sequence
 
 from webapp.common import hints
 from webapp.library.compatibility import claim_report
+from webapp.library.dataset_services import claim_dataset, keep_dataset_lease
 from webapp.library.models import Classifier
 from webapp.library.services import claim_preparation, keep_preparation
 from webapp.studio.models import Explanation, Prediction
 from webapp.studio.services import claim_curves, claim_explanations, claim_predictions, keep_leases
 from workers import stopping
 from workers.classifier_preparation import look_again, prepare
+from workers.dataset_preparation import prepare_dataset
 from workers.lease_keeping import lease_keeper
 from workers.node import Node
 from workers.studio_curves import measure
@@ -42,9 +46,13 @@ def work_once(node: Node) -> None:
     if looked_at is not None:
         node.watch(_preparation_keeper(looked_at), f"looking at {looked_at.name}")
         look_again(looked_at, node.torch_device)
+    dataset = None if stopping.requested() else claim_dataset()
+    if dataset is not None:
+        node.watch(lease_keeper(lambda: keep_dataset_lease(dataset)), f"looking at {dataset.name}")
+        prepare_dataset(dataset)
     node.watch(None)
-    prepared = classifier is not None or looked_at is not None
-    if (predictions or explanations or curves or prepared) and not stopping.requested():
+    library_work = any(row is not None for row in (classifier, looked_at, dataset))
+    if (predictions or explanations or curves or library_work) and not stopping.requested():
         hints.wake_studio()
 
 

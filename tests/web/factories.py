@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.db.models.functions import Now
+from PIL import Image
 
+from saliency_core.datasets.base import open_dataset
 from saliency_core.experiments.columns import Columns
 from webapp.accounts.models import User
 from webapp.accounts.services import sign_up
 from webapp.benchmarks.models import Benchmark, Shard, WorkerNode
 from webapp.benchmarks.services import create_benchmark
+from webapp.library.dataset_looks import row_fields
 from webapp.library.models import Classifier, Dataset
 
 _numbers = itertools.count(1)
@@ -56,6 +60,20 @@ def dataset(**fields: Any) -> Dataset:
         "number_of_images": 100,
     }
     return Dataset.objects.create(**values | fields)
+
+
+def masked_dataset(folder: Path, **fields: Any) -> Dataset:
+    """Two images of 32 × 24 pixels, "cat" and "dog", whose objects are their left halves."""
+    for name, colour in (("cat", "teal"), ("dog", "brown")):
+        for part in ("images", "masks"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 24), colour).save(folder / "images" / f"{name}.png")
+        mask = Image.new("L", (32, 24), 0)
+        mask.paste(255, (0, 0, 16, 24))
+        mask.save(folder / "masks" / f"{name}.png")
+    (folder / "labels.csv").write_text("image,label\ncat.png,cat\ndog.png,dog\n")
+    values = {"format": "masked-folder", "path": str(folder)}
+    return dataset(**values | row_fields(open_dataset("masked-folder", folder), folder) | fields)
 
 
 def node(**fields: Any) -> WorkerNode:

@@ -60,6 +60,16 @@ ROUTES = [
     own("prepare_classifier", "classifiers/{classifier}/prepare", "post"),
     Route("datasets", "datasets"),
     Route("dataset", "datasets/{dataset}"),
+    # An upload without a file, and of JSON: understood of nobody.
+    Route("datasets", "datasets", "post", 415, 415, 415),
+    own("dataset", "datasets/{own_dataset}"),
+    own("dataset", "datasets/{own_dataset}", "patch"),
+    own("dataset", "datasets/{own_dataset}", "delete", 204),
+    # The lab's are changed by administrators; this one is in use.
+    Route("dataset", "datasets/{dataset}", "delete", 404, 404, 409),
+    own("dataset_images", "datasets/{own_dataset}/images"),
+    own("dataset_image_file", "datasets/{own_dataset}/images/0/image.webp"),
+    own("dataset_masks_file", "datasets/{own_dataset}/images/0/masks.png"),
     Route("benchmarks", "benchmarks"),
     # Another member's model can't be named either.
     Route("benchmarks", "benchmarks", "post", 201, 400, 400, lambda rows: asked(rows["row"])),
@@ -109,6 +119,7 @@ def rows(settings, tmp_path) -> dict[str, Any]:
         "classifier": classifier.pk,
         "unused": factories.classifier(owner=owner).pk,
         "dataset": benchmark.dataset_id,
+        "own_dataset": factories.masked_dataset(tmp_path / "masked", owner=owner).pk,
         "explanation": explanation.pk,
     }
 
@@ -162,6 +173,7 @@ def test_who_is_answered_what(route: Route, rows: dict[str, Any]) -> None:
 
 def test_another_members_rows_are_in_no_list(rows: dict[str, Any]) -> None:
     stranger = script_of(factories.member())
+    assert [each["id"] for each in stranger.get("datasets").json()["results"]] == [rows["dataset"]]
     for path in ("classifiers", "benchmarks", "explanations"):
         assert stranger.get(path).json()["count"] == 0
     assert script_of(rows["owner"]).get("benchmarks").json()["count"] == 1

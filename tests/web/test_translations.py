@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils.translation import gettext, override
 
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
+from saliency_core.datasets.archive_formats import REFUSALS
 from saliency_core.datasets.base import FORMATS
 from saliency_core.descriptions import Parameter
 from saliency_core.enhancement.description import SLIDING_WINDOW
@@ -42,6 +43,7 @@ def test_every_text_is_translated(repository: Path, catalogue: Catalog) -> None:
         *texts_of_python(repository),
         *texts_of_descriptions(),
         *texts_of_obstacles(repository),
+        *REFUSALS.values(),
     }
     assert sorted(shown - translated) == []
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from webapp.benchmarks.models import Benchmark
-from webapp.library.models import Classifier
+from webapp.library.models import Classifier, Dataset
 from webapp.studio.models import Explanation
 
 LARGEST_ID = 2**63 - 1
@@ -44,6 +44,15 @@ class ClassifierFilter(filters.FilterSet):
 
     class Meta:
         model = Classifier
+        fields: list[str] = []
+
+
+class DatasetFilter(filters.FilterSet):
+    state = filters.MultipleChoiceFilter(choices=Dataset.State.choices)
+    name = filters.CharFilter(lookup_expr="icontains", help_text="Part of the name.")
+
+    class Meta:
+        model = Dataset
         fields: list[str] = []
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.api.views import benchmarks, descriptions, documentation, library, studio
+from webapp.api.views import benchmarks, datasets, descriptions, documentation, library, studio
 
 app_name = "api"
 
@@ -24,8 +24,19 @@ urlpatterns = [
         name="classifier_compatibility",
     ),
     path("architectures", library.Architectures.as_view(), name="architectures"),
-    path("datasets", library.Datasets.as_view(), name="datasets"),
-    path("datasets/<int:pk>", library.DatasetDetail.as_view(), name="dataset"),
+    path("datasets", datasets.Datasets.as_view(), name="datasets"),
+    path("datasets/<int:pk>", datasets.DatasetDetail.as_view(), name="dataset"),
+    path("datasets/<int:pk>/images", datasets.DatasetImages.as_view(), name="dataset_images"),
+    path(
+        "datasets/<int:pk>/images/<int:index>/image.webp",
+        datasets.DatasetImageFile.as_view(),
+        name="dataset_image_file",
+    ),
+    path(
+        "datasets/<int:pk>/images/<int:index>/masks.png",
+        datasets.DatasetMasksFile.as_view(),
+        name="dataset_masks_file",
+    ),
     path("benchmarks", benchmarks.Benchmarks.as_view(), name="benchmarks"),
     path("benchmarks/estimate", benchmarks.Estimate.as_view(), name="estimate"),
     path("benchmarks/<int:pk>", benchmarks.BenchmarkDetail.as_view(), name="benchmark"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import uuid
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,13 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
-from saliency_core.datasets.base import Dataset as OpenDataset
 from saliency_core.datasets.base import open_dataset
-from saliency_core.errors import DatasetError, ImageError
+from saliency_core.errors import DatasetError
 from webapp.accounts.models import User
 from webapp.common import hints
 from webapp.common.database import locked, locked_skipping, now_plus
 from webapp.library.compatibility import reclaim_lost_reports
+from webapp.library.dataset_looks import row_fields
 from webapp.library.events import announce_on_commit
 from webapp.library.models import Classifier, Dataset, ForwardRate
 
@@ -272,33 +271,10 @@ def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
         raise DatasetError(
             f"The name “{name}” is registered for {existing.path}. Choose another name, or delete that data set first."
         )
-    dataset = open_dataset(format, path)
-    fields = {
-        "format": format,
-        "path": str(path),
-        "fingerprint": dataset.fingerprint(),
-        "number_of_images": len(dataset),
-        "ground_truth": sorted(dataset.ground_truth),
-        "classes": dict(sorted(_images_per_class(dataset).items())),
-        "problems": dataset.problems(),
-    }
+    fields = {"format": format, "path": str(path), "state": Dataset.State.READY, "problem": ""}
+    fields |= row_fields(open_dataset(format, path), path)
     registered, _created = Dataset.objects.update_or_create(name=name, owner=None, defaults=fields)
     return registered
-
-
-def _images_per_class(dataset: OpenDataset) -> Counter[str]:
-    """On how many images each class occurs: as the image's label, or with a box or a mask."""
-    images: Counter[str] = Counter()
-    for index in range(len(dataset)):
-        label = dataset.sample(index).label
-        found = set() if label is None else {label}
-        try:
-            contents = dataset.contents(index)
-            found.update(contents.boxes, contents.masks)
-        except ImageError:
-            pass  # One of the problems.
-        images.update(found)
-    return images
 
 
 def reclaim_lost_preparations() -> int:

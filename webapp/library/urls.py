@@ -1,8 +1,8 @@
 """Addresses of models and data sets."""
 
-from django.urls import path
+from django.urls import include, path
 
-from webapp.library import classifier_views, views
+from webapp.library import classifier_views
 
 app_name = "library"
 
@@ -15,6 +15,5 @@ urlpatterns = [
     path("models/<int:pk>/look-again/", classifier_views.look_again, name="look_again"),
     path("models/<int:pk>/edit/", classifier_views.change_classifier, name="change_classifier"),
     path("models/<int:pk>/delete/", classifier_views.delete_classifier, name="delete_classifier"),
-    path("data-sets/", views.datasets, name="datasets"),
-    path("data-sets/<int:pk>/", views.dataset, name="dataset"),
+    path("data-sets/", include("webapp.library.dataset_urls")),
 ]

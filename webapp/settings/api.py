@@ -67,6 +67,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "BenchmarkState": "webapp.benchmarks.models.Benchmark.State",
         "ClassifierState": "webapp.library.models.Classifier.State",
+        "DatasetState": "webapp.library.models.Dataset.State",
         "ExplanationState": "webapp.studio.models.Explanation.State",
     },
 }

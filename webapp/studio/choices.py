@@ -19,11 +19,12 @@ from webapp.benchmarks.looks import method_colour
 from webapp.benchmarks.methods import specified_method
 from webapp.benchmarks.suitability import why_not_applicable
 from webapp.library.models import Classifier, Dataset
+from webapp.library.open_datasets import opened
 from webapp.library.selectors import classifiers_for, datasets_for
 from webapp.studio.asking import MOST_MAPS
 from webapp.studio.forms import SettingsForm
 from webapp.studio.models import Picture
-from webapp.studio.sources import Source, class_names_of, opened
+from webapp.studio.sources import Source, class_names_of
 
 ENHANCEMENT = "enhancement"
 # How the page shows maps, and what it begins with.

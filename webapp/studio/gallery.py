@@ -11,10 +11,11 @@ from django.urls import reverse
 from saliency_core.errors import SaliscopeError
 from webapp.accounts.models import User
 from webapp.library.models import Dataset
+from webapp.library.open_datasets import opened
 from webapp.library.selectors import datasets_for
 from webapp.studio.choices import Choice
 from webapp.studio.models import Picture
-from webapp.studio.sources import class_names_of, opened
+from webapp.studio.sources import class_names_of
 
 PAGE_SIZE = 24
 OWN = "own"

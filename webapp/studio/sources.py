@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from saliency_core.classifiers.preprocessing import Preprocessing
-from saliency_core.datasets.base import Annotations, open_dataset
-from saliency_core.datasets.base import Dataset as OpenDataset
+from saliency_core.datasets.base import Annotations
 from saliency_core.datasets.images import read_image
 from saliency_core.datasets.mapping import ClassMapping
 from saliency_core.errors import SaliscopeError
 from webapp.library.models import Classifier, Dataset
+from webapp.library.open_datasets import opened
 from webapp.studio.models import Asked, Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-DATASETS_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -71,16 +67,6 @@ class Source:
 
 def source_of(row: Asked) -> Source:
     return Source(row.dataset, row.image, row.picture)
-
-
-def opened(row: Dataset) -> OpenDataset:
-    """A registered data set, kept open by this process. Raises DatasetError if its folder is gone."""
-    return _opened(row.format, row.path, row.fingerprint)
-
-
-@lru_cache(maxsize=DATASETS_KEPT)
-def _opened(format: str, path: str, fingerprint: str) -> OpenDataset:
-    return open_dataset(format, Path(path))
 
 
 def class_names_of(classifier: Classifier) -> list[str]:

@@ -1,4 +1,4 @@
-"""Classifiers, data sets and the member who asks."""
+"""Classifiers and the member who asks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saliency_core.methods.registry import method_descriptions
 from webapp.accounts.models import ApiToken, User
 from webapp.benchmarks.models import WorkerNode
 from webapp.benchmarks.services import why_not_applicable
-from webapp.library.models import Classifier, Dataset, ForwardRate
+from webapp.library.models import Classifier, ForwardRate
 
 
 class TokenSerializer(serializers.ModelSerializer):
@@ -150,39 +150,6 @@ class ClassifierUploadSerializer(serializers.Serializer):
     size = serializers.IntegerField(required=False, help_text="Input size in pixels a side.")
     interpolation = serializers.ChoiceField(["bilinear", "bicubic"], required=False)
     pipeline = serializers.ChoiceField(["squash", "resize_crop"], required=False)
-
-
-class DatasetSerializer(serializers.ModelSerializer):
-    number_of_classes = serializers.SerializerMethodField()
-    number_of_problems = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Dataset
-        fields = [
-            "id", "name", "format", "fingerprint", "number_of_images", "ground_truth", "number_of_classes",
-            "number_of_problems", "registered_at",
-        ]  # fmt: skip
-
-    def get_number_of_classes(self, dataset: Dataset) -> int:
-        return len(dataset.classes)
-
-    def get_number_of_problems(self, dataset: Dataset) -> int:
-        return len(dataset.problems)
-
-
-class DatasetDetailSerializer(DatasetSerializer):
-    classes = serializers.DictField(
-        child=serializers.IntegerField(), read_only=True, help_text="Images per label."
-    )
-    problems = serializers.ListField(child=serializers.DictField(), read_only=True)
-    path = serializers.SerializerMethodField(help_text="For administrators; null for others.")
-
-    class Meta(DatasetSerializer.Meta):
-        fields = [*DatasetSerializer.Meta.fields, "classes", "problems", "path"]
-
-    @extend_schema_field(serializers.CharField(allow_null=True))
-    def get_path(self, dataset: Dataset) -> str | None:
-        return dataset.path if self.context["request"].user.is_staff else None
 
 
 class WorkerSerializer(serializers.ModelSerializer):

@@ -1,4 +1,4 @@
-"""Who asks, classifiers, data sets and workers."""
+"""Who asks, classifiers and workers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ from webapp.api.serializers.library import (
     ClassifierSerializer,
     ClassifierUploadSerializer,
     CompatibilitySerializer,
-    DatasetDetailSerializer,
-    DatasetSerializer,
     MeSerializer,
     WorkerSerializer,
 )
@@ -35,9 +33,9 @@ from webapp.library import services
 from webapp.library.classifier_changes import change_classifier
 from webapp.library.compatibility import request_report
 from webapp.library.forms import ImportClassifierForm
-from webapp.library.models import Classifier, Dataset
+from webapp.library.models import Classifier
 from webapp.library.report import shown_methods
-from webapp.library.selectors import classifiers_for, datasets_for
+from webapp.library.selectors import classifiers_for
 
 MOST_ARCHITECTURES = 100
 
@@ -207,30 +205,6 @@ def _compatibility(classifier: Classifier) -> dict[str, Any]:
 
 def _detail(view: ApiView, classifier: Classifier) -> dict[str, Any]:
     return ClassifierDetailSerializer(classifier, context=view.get_serializer_context()).data
-
-
-class Datasets(mixins.ListModelMixin, ApiView):
-    queryset = Dataset.objects.none()
-    serializer_class = DatasetSerializer
-
-    def get_queryset(self) -> QuerySet[Dataset]:
-        return datasets_for(self.request.user)
-
-    def get(self, request: Request) -> Response:
-        """All data sets."""
-        return self.list(request)
-
-
-class DatasetDetail(mixins.RetrieveModelMixin, ApiView):
-    queryset = Dataset.objects.none()
-    serializer_class = DatasetDetailSerializer
-
-    def get_queryset(self) -> QuerySet[Dataset]:
-        return datasets_for(self.request.user)
-
-    def get(self, request: Request, pk: int) -> Response:
-        """One data set: its classes and the problems that its files have."""
-        return self.retrieve(request)
 
 
 class Workers(ApiView):

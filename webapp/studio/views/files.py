@@ -14,11 +14,12 @@ from PIL import Image
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.errors import SaliscopeError
 from webapp.library.models import Classifier, Dataset
+from webapp.library.open_datasets import opened
 from webapp.library.selectors import datasets_for
 from webapp.studio.choices import read_choice
 from webapp.studio.models import Explanation, Picture, State
 from webapp.studio.services import explanation_folder
-from webapp.studio.sources import Source, known_mask, opened
+from webapp.studio.sources import Source, known_mask
 
 THUMBNAIL_SIDE = 96
 kept_by_browsers = cache_control(private=True, max_age=86400)

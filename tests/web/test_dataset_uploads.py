@@ -1,0 +1,191 @@
+"""Archives that members bring: kept, unpacked by a worker, told what is wrong with them, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from tests.core.datasets.archive_builders import picture, zipped
+from tests.web import factories
+from webapp.library import dataset_services as services
+from webapp.library.models import Dataset
+from workers import stopping
+from workers.dataset_preparation import prepare_dataset
+from workers.reconciler import reconcile
+
+pytestmark = pytest.mark.django_db
+
+COCO = {
+    "annotations/instances_val2017.json": json.dumps(
+        {
+            "images": [{"id": 1, "file_name": "1.png", "width": 8, "height": 6}],
+            "annotations": [
+                {"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 1, 4, 4], "area": 16, "iscrowd": 0}
+            ],
+            "categories": [{"id": 3, "name": "dog"}],
+        }
+    ).encode(),
+    "val2017/1.png": picture(),
+}
+
+
+@pytest.fixture(autouse=True)
+def places(settings, tmp_path: Path) -> Path:
+    settings.DATASETS_DIR = tmp_path / "datasets"
+    settings.UPLOADS_DIR = tmp_path / "uploads"
+    settings.UPLOADS_DIR.mkdir()
+    return tmp_path
+
+
+def archive(files: dict[str, bytes], folder: Path, name: str = "set.zip") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, zipped(folder / "made.zip", files).read_bytes())
+
+
+def left_behind(places: Path) -> list[str]:
+    """All files but the one the archive was made in, and what was surveyed."""
+    return sorted(
+        path.name
+        for path in places.rglob("*")
+        if path.is_file() and path.name != "made.zip" and path.parent.name != "surveys"
+    )
+
+
+def prepared(places: Path, files: dict[str, bytes], **fields) -> Dataset:
+    owner = fields.pop("owner", None) or factories.member()
+    services.upload_dataset(owner=owner, name="Set", archive=archive(files, places), **fields)
+    prepare_dataset(services.claim_dataset())
+    return Dataset.objects.get(owner=owner, name="Set")
+
+
+def test_an_archive_becomes_a_data_set(places: Path) -> None:
+    row = prepared(
+        places, {"set/" + name: content for name, content in COCO.items()} | {"set/setup.exe": b"MZ"}
+    )
+    assert (row.state, row.problem, row.format, row.upload) == ("ready", "", "coco", "")
+    assert (row.number_of_images, row.ground_truth, row.classes) == (1, ["boxes"], {"dog": 1})
+    assert [each["file"] for each in row.problems] == ["set/setup.exe"]
+    assert sorted(left_behind(places)) == ["1.png", "about.json", "instances_val2017.json"]
+    assert services.bytes_used(row.owner) == sum(map(len, COCO.values()))
+
+
+def test_deleting_it_leaves_nothing(places: Path, django_capture_on_commit_callbacks) -> None:
+    row = prepared(places, COCO)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.delete_dataset(row)
+    assert left_behind(places) == []
+    assert services.bytes_used(row.owner) == 0
+
+
+def test_benchmarks_keep_it(places: Path) -> None:
+    row = prepared(places, COCO)
+    factories.queued_benchmark(row.owner, images=1, dataset=row)
+    with pytest.raises(ValidationError, match="1 benchmark uses it"):
+        services.delete_dataset(row)
+
+
+def test_hostile_archives_are_refused_and_leave_nothing(places: Path) -> None:
+    row = prepared(places, {"fine.png": picture(), "../evil.png": picture()})
+    assert row.state == "failed"
+    assert row.problem == (
+        "“../evil.png” would be unpacked outside the data set's folder. Make the archive with relative paths and "
+        "forward slashes."
+    )
+    assert left_behind(places) == []
+
+
+def test_refusals_are_in_the_owners_language(places: Path) -> None:
+    owner = factories.member()
+    owner.language = "zh-hans"
+    owner.save()
+    row = prepared(places, {"setup.exe": b"MZ"}, owner=owner)
+    assert row.problem == "压缩包里没有可用的图像或标注文件。"
+
+
+def test_problems_never_tell_where_it_lies(places: Path) -> None:
+    row = prepared(places, {"labels.csv": b"image,label\n"})
+    assert row.state == "failed"
+    assert str(places) not in row.problem
+    assert "no images" in row.problem
+
+
+def test_drawn_data_sets_are_not_taken(places: Path) -> None:
+    row = prepared(places, {"shapes.json": b'{"images": 1000000, "size": 1024, "seed": 0, "version": 1}'})
+    assert row.state == "failed"
+    assert left_behind(places) == []
+
+
+def test_one_that_was_deleted_meanwhile_leaves_nothing(places: Path) -> None:
+    services.upload_dataset(owner=factories.member(), name="Set", archive=archive(COCO, places))
+    claimed = services.claim_dataset()
+    Dataset.objects.all().delete()
+    prepare_dataset(claimed)
+    assert "1.png" not in left_behind(places)
+
+
+def test_a_stopping_worker_gives_it_back(places: Path, monkeypatch) -> None:
+    services.upload_dataset(owner=factories.member(), name="Set", archive=archive(COCO, places))
+    claimed = services.claim_dataset()
+    monkeypatch.setattr(stopping, "requested", lambda: True)
+    prepare_dataset(claimed)
+    assert Dataset.objects.get().state == "waiting"
+    assert left_behind(places) == ["set.zip"]
+    monkeypatch.undo()
+    prepare_dataset(services.claim_dataset())
+    assert Dataset.objects.get().state == "ready"
+
+
+def test_lost_ones_wait_again(places: Path) -> None:
+    services.upload_dataset(owner=factories.member(), name="Set", archive=archive(COCO, places))
+    services.claim_dataset()
+    Dataset.objects.update(lease_expires="2020-01-01T00:00:00Z")
+    reconcile()
+    assert Dataset.objects.get().state == "waiting"
+    assert services.claim_dataset() is not None
+    assert services.claim_dataset() is None
+
+
+def test_there_is_a_quota(places: Path, settings) -> None:
+    owner = prepared(places, COCO).owner
+    settings.DATASET_QUOTA_BYTES = services.bytes_used(owner) + 100
+    with pytest.raises(ValidationError, match="of which 0 are free"):
+        services.upload_dataset(owner=owner, name="Another", archive=archive(COCO, places))
+    settings.DATASET_QUOTA_BYTES = 10**9
+    settings.DATASET_ARCHIVE_BYTES = 100
+    with pytest.raises(ValidationError, match="at most 0 MiB"):
+        services.upload_dataset(owner=owner, name="Another", archive=archive(COCO, places))
+    assert Dataset.objects.count() == 1
+
+
+def test_the_page_of_uploads(client: Client, places: Path) -> None:
+    member = factories.member()
+    address = reverse("library:upload_dataset")
+    assert client.get(address).status_code == 302
+    client.force_login(member)
+    assert client.get(address).status_code == 200
+    # Without a script: back with what was typed.
+    refused = client.post(address, {"name": "My set", "archive": SimpleUploadedFile("set.rar", b"Rar!")})
+    assert refused.status_code == 422
+    assert "Bring a .zip or .tar.gz archive" in refused.content.decode()
+    assert 'value="My set"' in refused.content.decode()
+    kept = client.post(address, {"name": "My set", "archive": archive(COCO, places)})
+    row = Dataset.objects.get(name="My set")
+    assert kept["Location"] == reverse("library:dataset", args=[row.pk])
+    assert (row.owner, row.state, row.shared_with_lab) == (member, "waiting", False)
+    # With it: as JSON.
+    again = client.post(
+        address,
+        {"name": "My set", "archive": archive(COCO, places)},
+        headers={"Accept": "application/json"},
+    )
+    assert again.status_code == 422
+    assert again.json() == {"errors": {"name": ["There is a data set of this name. Choose another one."]}}
+    other = client.post(
+        address, {"name": "Two", "archive": archive(COCO, places)}, headers={"Accept": "application/json"}
+    )
+    assert (other.status_code, list(other.json())) == (201, ["address"])
