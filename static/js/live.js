@@ -34,12 +34,20 @@ export class LiveChannel {
     });
     this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
     this.socket.addEventListener("close", (event) => {
-      if (event.code === NOT_FOUND) return;
+      if (event.code === NOT_FOUND || this.ended) return;
       this.onConnection(false);
       const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.failures);
       this.failures += 1;
       this.retry = setTimeout(() => this.connect(), pause);
     });
+  }
+
+  /** Ends it for good. */
+  end() {
+    this.ended = true;
+    clearTimeout(this.retry);
+    this.retry = null;
+    this.socket.close();
   }
 
   connectNow() {

@@ -21,6 +21,7 @@ function start() {
   tiles.drawScale();
   tiles.drawAll();
   prepareChoices(form);
+  if (new URLSearchParams(window.location.search).has("settings_of")) writeAddress(form);
   prepareUpload(texts);
   if (toolbar) prepareToolbar(toolbar, tiles, form);
   prepareZoom(tiles);
@@ -118,7 +119,7 @@ function prepareChoices(form) {
 }
 
 const ABOUT = new Set(["model", "dataset", "image", "picture", "class", "from", "page", "q"]);
-const LEFT_OUT = new Set(["csrfmiddlewaretoken", "mode", "shown"]);
+const LEFT_OUT = new Set(["csrfmiddlewaretoken", "mode", "shown", "begin", "settings_of"]);
 
 function isSetting(name) {
   return !ABOUT.has(name) && !LEFT_OUT.has(name);
@@ -146,7 +147,7 @@ function writeAddress(form) {
     if (field.name === "method" || field.name === "enhanced") {
       if (field.checked) address.append(field.name, field.value);
     } else if (field.type === "checkbox") {
-      if (field.checked !== field.defaultChecked || isInAddress(field.name)) address.set(field.name, field.checked);
+      if (String(field.checked) !== usual(field) || isInAddress(field.name)) address.set(field.name, field.checked);
     } else if (field.value !== usual(field) || isInAddress(field.name)) address.set(field.name, field.value);
   }
   window.history.replaceState(window.history.state, "", `?${address}`);
@@ -157,13 +158,18 @@ function isInAddress(name) {
 }
 
 function usual(field) {
+  if (field.dataset.usual !== undefined) return field.dataset.usual;
+  if (field.type === "checkbox") return String(field.defaultChecked);
   if (field.type === "radio") return "overlay";
   if (field.tagName !== "SELECT") return field.defaultValue;
   return ([...field.options].find((option) => option.defaultSelected) ?? field.options[0]).value;
 }
 
 function renewSettings() {
-  const address = `${studio.dataset.settings}${window.location.search}`;
+  const there = [...document.querySelectorAll("#method-settings input[name=shown]")].map((each) => each.value);
+  const ticked = [...document.querySelectorAll("#studio-form :checked[name=method], #studio-form :checked[name=enhanced]")];
+  const begin = [...ticked.map((each) => each.value), "enhancement"].filter((key) => !there.includes(key));
+  const address = `${studio.dataset.settings}${window.location.search}&${new URLSearchParams(begin.map((key) => ["begin", key]))}`;
   const open = [...document.querySelectorAll("#method-settings details[open] input[name=shown]")].map((each) => each.value);
   fetch(address).then(async (answer) => {
     if (!answer.ok) return;
@@ -172,6 +178,8 @@ function renewSettings() {
       if (open.includes(field.value)) field.closest("details").open = true;
     }
     document.getElementById("method-settings").replaceWith(part);
+    // A method that is new begins with the member's own settings: the address says them.
+    writeAddress(document.getElementById("studio-form"));
   });
 }
 
