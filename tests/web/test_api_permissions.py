@@ -54,6 +54,16 @@ ROUTES = [
     own("classifier", "classifiers/{classifier}"),
     own("classifier", "classifiers/{unused}", "delete", 204),
     own("prepare_classifier", "classifiers/{classifier}/prepare", "post"),
+    own("classifier_settings", "classifiers/{classifier}/settings"),
+    own("classifier_settings", "classifiers/{classifier}/settings", "delete", 204),
+    own("method_settings", "classifiers/{classifier}/settings/grad_cam"),
+    own(
+        "method_settings",
+        "classifiers/{classifier}/settings/grad_cam",
+        "put",
+        body=lambda rows: {"parameters": {"layer": "features.0"}},
+    ),
+    own("method_settings", "classifiers/{classifier}/settings/grad_cam", "delete", 204),
     Route("datasets", "datasets"),
     Route("dataset", "datasets/{dataset}"),
     Route("benchmarks", "benchmarks"),
@@ -111,8 +121,8 @@ def rows(settings, tmp_path) -> dict[str, Any]:
 
 def answer(script: Script, route: Route, rows: dict[str, Any]) -> Any:
     path = route.path.format(**rows)
-    if route.method == "post":
-        return script.post(path, route.body(rows))
+    if route.method in ("post", "put"):
+        return getattr(script, route.method)(path, route.body(rows))
     return getattr(script, route.method)(path)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.api.views import benchmarks, descriptions, documentation, library, studio
+from webapp.api.views import benchmarks, descriptions, documentation, library, method_settings, studio
 
 app_name = "api"
 
@@ -18,6 +18,16 @@ urlpatterns = [
     path("classifiers", library.Classifiers.as_view(), name="classifiers"),
     path("classifiers/<int:pk>", library.ClassifierDetail.as_view(), name="classifier"),
     path("classifiers/<int:pk>/prepare", library.PrepareClassifier.as_view(), name="prepare_classifier"),
+    path(
+        "classifiers/<int:pk>/settings",
+        method_settings.ClassifierSettings.as_view(),
+        name="classifier_settings",
+    ),
+    path(
+        "classifiers/<int:pk>/settings/<slug:method>",
+        method_settings.MethodSettingsDetail.as_view(),
+        name="method_settings",
+    ),
     path("datasets", library.Datasets.as_view(), name="datasets"),
     path("datasets/<int:pk>", library.DatasetDetail.as_view(), name="dataset"),
     path("benchmarks", benchmarks.Benchmarks.as_view(), name="benchmarks"),

@@ -7,7 +7,7 @@ been ticked or added, another model, or a request that asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import QueryDict
@@ -67,6 +67,23 @@ def state_of(own: OwnSettings, key: str, values: Mapping[str, Any]) -> str:
     if not mine or own.classifier is None:
         return ""
     return OWN if checked(own.classifier, key, values) == (mine, {}) else OTHER
+
+
+def asked_methods(
+    user: User, classifier: Classifier, methods: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Methods as a request names them: those with `"settings": "own"` have one's own settings under what they say
+    themselves; the others' parameters are what they say, so that a script does the same for everyone.
+    """
+    if all(method.get("settings") != OWN for method in methods):
+        own = OwnSettings(classifier, {})
+    else:
+        own = own_settings(user, classifier)
+    found = []
+    for method in methods:
+        said = {name: value for name, value in method.items() if name != "settings"}
+        found.append(method_with_own(own, said) if method.get("settings") == OWN else said)
+    return found
 
 
 def method_with_own(own: OwnSettings, method: Mapping[str, Any]) -> dict[str, Any]:

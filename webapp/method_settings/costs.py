@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from saliency_core.estimate import expected_seconds, layer_channels
 from webapp.benchmarks.methods import description_of, parameters_of
 from webapp.benchmarks.models import WorkerNode
 from webapp.benchmarks.selectors import live_workers
+from webapp.benchmarks.templatetags.figures import duration
 from webapp.library.models import Classifier, ForwardRate
 from webapp.library.selectors import forward_rates
 
@@ -28,12 +31,21 @@ class MapCost:
     device: str
 
     @property
-    def forwards_shown(self) -> int:
-        return round(self.forwards)
+    def time(self) -> str:
+        """About how long it takes, as text: "0.3 s", "17 s", "2 min 2 s"; empty where that is not known."""
+        if self.seconds is None:
+            return ""
+        if self.seconds < 0.1:
+            return _("under 0.1 s")
+        if self.seconds < 100:
+            return _("%(seconds)s s") % {"seconds": f"{self.seconds:.{1 if self.seconds < 10 else 0}f}"}
+        return duration(self.seconds)
 
     @property
-    def backwards_shown(self) -> int:
-        return round(self.backwards)
+    def passes(self) -> tuple[str, str]:
+        """Forward and backward passes as text: "1,281", "0.5"."""
+        shown = [f"{each:,.1f}" if each < 10 else f"{each:,.0f}" for each in (self.forwards, self.backwards)]
+        return shown[0].removesuffix(".0"), shown[1].removesuffix(".0")
 
     @property
     def is_cheap(self) -> bool:
