@@ -1,5 +1,5 @@
 // Buttons and links that fill in fields (`data-fill`: name → text), and notes that say whether the fields have the
-// member's own settings (`data-own-note`). Without scripts the links lead to an address that has the values.
+// member's own settings (`data-own-note`); links that take fields along (`data-carries`: a method's key). Without scripts the links lead to an address that has the values.
 
 function fieldsOf(name) {
   return [...document.getElementsByName(name)].filter((field) => field.form && field.type !== "hidden");
@@ -20,6 +20,16 @@ function fillIn(name, text) {
   }
 }
 
+/** A link to the page of a method's settings takes along what its fields have. */
+function carry(link) {
+  const address = new URL(link.href);
+  for (const field of document.querySelectorAll(`[name^="${link.dataset.carries}-"]`)) {
+    address.searchParams.set(field.name, textOf(field.name));
+    address.searchParams.set("edited", "1");
+  }
+  link.href = address;
+}
+
 function renewNotes() {
   for (const note of document.querySelectorAll("[data-own-note]")) {
     if (!note.dataset.state) continue;
@@ -29,6 +39,8 @@ function renewNotes() {
 }
 
 document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-carries]");
+  if (link) carry(link);
   const button = event.target.closest("[data-fill]");
   if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const texts = Object.entries(JSON.parse(button.dataset.fill));

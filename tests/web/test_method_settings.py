@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +10,18 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.test import Client
 
+from saliency_core.datasets.shapes import write_shapes
 from tests.web import factories
 from tests.web.api_calls import script_of
 from webapp.accounts.models import User
 from webapp.benchmarks.forms import BenchmarkForm
 from webapp.benchmarks.models import Benchmark
-from webapp.library.models import Classifier, MethodSettings
+from webapp.library.models import Classifier, Dataset, ForwardRate, MethodSettings
+from webapp.library.services import register_dataset
 from webapp.method_settings import services
 from webapp.method_settings.selectors import own_settings
 from webapp.studio.choices import read_choice
+from webapp.studio.models import Explanation, Prediction
 
 pytestmark = pytest.mark.django_db
 OTHER_LAYERS = [{"name": "stage.3", "kind": "ReLU", "channels": 64, "height": 7, "width": 7}]
@@ -167,9 +171,7 @@ def test_another_model_has_its_own_settings(owner: User, classifier: Classifier)
     other = other_classifier()
     save(owner, classifier, "msg_cam", groups=16)
     save(owner, other, "rise", masks=100)
-    before = (
-        f"settings_of={classifier.pk}&method=msg_cam&method=rise&msg_cam-groups=16&msg_cam-theta=60&rise-masks=7"
-    )
+    before = f"settings_of={classifier.pk}&method=msg_cam&method=rise&msg_cam-groups=16&msg_cam-theta=60&rise-masks=7"
     choice = read_choice(owner, QueryDict(f"model={other.pk}&{before}"))
     values = {method.description.key: method.form.values() for method in choice.methods}
     assert values["rise"]["masks"] == 100
@@ -292,7 +294,13 @@ def test_the_list_tells_what_is_set_and_what_does_not_apply(
 
 
 def test_a_form_is_saved_refused_and_reset(own: Client, owner: User, classifier: Classifier) -> None:
-    fields = {"edited": "1", "shown": "rise", "rise-masks": "77", "rise-cells": "7", "rise-probability": "0.5"}
+    fields = {
+        "edited": "1",
+        "shown": "rise",
+        "rise-masks": "77",
+        "rise-cells": "7",
+        "rise-probability": "0.5",
+    }
     refused = own.post(address(classifier, "rise/"), fields | {"rise-masks": "0"})
     assert refused.status_code == 422
     assert 'name="rise-masks" value="0"' in refused.content.decode()
@@ -373,3 +381,95 @@ def test_the_switch_leads_to_the_same_method_of_another_model(own: Client, class
     other = other_classifier()
     answer = own.get(address(classifier, "rise/"), {"model": other.pk})
     assert answer["Location"] == address(other, "rise/")
+
+
+# --- the preview -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Dataset:
+    write_shapes(tmp_path / "shapes", images=3, size=64, seed=3)
+    return register_dataset(name="Shapes", format="shapes", path=tmp_path / "shapes")
+
+
+@pytest.fixture
+def named(classifier: Classifier) -> Classifier:
+    classifier.description |= {"class_names": ["arrow", "circle", "ring"], "activation": "softmax"}
+    classifier.save()
+    return classifier
+
+
+def in_json(client: Client, path: str, method: str = "get", **fields: str) -> dict[str, Any]:
+    return getattr(client, method)(path, fields, headers={"Accept": "application/json"}).json()
+
+
+def test_a_preview_asks_for_the_class_and_then_for_two_maps(
+    own: Client, owner: User, named: Classifier, shapes: Dataset
+) -> None:
+    path = address(named, "grad_cam/preview/")
+    edited = {"edited": "1", "shown": "grad_cam", "grad_cam-layer": "features.0"}
+    found = in_json(own, path, **edited)
+    assert (found["asked"], found["cheap"], found["socket"]) == (False, True, "")
+    assert found["differences"] == ["layer"]
+    assert not Prediction.objects.exists()
+
+    found = in_json(own, path, "post", **edited)
+    prediction = Prediction.objects.get(owner=owner)
+    assert found["waits_for_class"] and found["socket"] == f"/ws/studio/?prediction={prediction.pk}"
+    assert not Explanation.objects.exists()
+
+    Prediction.objects.update(state="ready", classes=[[1, 0.9], [0, 0.1]])
+    found = in_json(own, path, "post", **edited)
+    rows = {row.parameters["layer"]: row for row in Explanation.objects.filter(owner=owner)}
+    assert set(rows) == {None, "features.0"}
+    assert {row.target for row in rows.values()} == {1}
+    assert {row.curves_state for row in rows.values()} == {""}
+    assert found["asked"] and "Waiting for the worker" in found["panel"] and "circle" in found["panel"]
+
+    rows["features.0"].state, rows["features.0"].problem = "failed", "layer is of no use here."
+    rows["features.0"].save()
+    found = in_json(own, path, **edited)
+    assert found["errors"] == {"grad_cam-layer": ["layer is of no use here."]}
+    # Another member has none of it.
+    stranger = Client()
+    stranger.force_login(factories.member())
+    assert in_json(stranger, path, **edited)["asked"] is False
+
+
+def test_the_default_layer_by_its_name_is_the_default(
+    own: Client, named: Classifier, shapes: Dataset
+) -> None:
+    fields = {"edited": "1", "grad_cam-layer": "features.29"}
+    found = in_json(own, address(named, "grad_cam/preview/"), **fields)
+    assert found["differences"] == []
+
+
+def test_a_preview_without_scripts_leads_back_to_the_page(
+    own: Client, named: Classifier, shapes: Dataset
+) -> None:
+    sent = {"edited": "1", "shown": "rise", "rise-masks": "9", "rise-cells": "7", "rise-probability": "0.5"}
+    answer = own.post(address(named, "rise/preview/"), sent)
+    assert answer.status_code == 302 and "rise-masks=9" in answer.url and answer.url.endswith("#preview")
+    text = own.get(answer.url).content.decode()
+    assert "The model looks at the image" in text and 'value="9"' in text
+    refused = own.post(address(named, "rise/preview/"), sent | {"rise-masks": "-1"})
+    assert refused.status_code == 422
+    assert "greater than or equal to 1" in refused.content.decode()
+
+
+def test_the_enhancement_is_tried_on_a_method(own: Client, named: Classifier, shapes: Dataset) -> None:
+    own.post(address(named, "enhancement/preview/"), {"edited": "1", "shown": "enhancement"})
+    Prediction.objects.update(state="ready", classes=[[0, 1.0]])
+    fields = {"edited": "1", "enhancement-stride": "64"}
+    own.post(address(named, "enhancement/preview/"), fields)
+    rows = Explanation.objects.order_by("pk")
+    assert [(row.method, row.enhancement["stride"]) for row in rows] == [("grad_cam", 32), ("grad_cam", 64)]
+
+
+def test_cost_follows_the_parameters(own: Client, named: Classifier, shapes: Dataset) -> None:
+    ForwardRate.objects.create(classifier=named, device="Test processor", images_per_second=50)
+    path = address(named, "rise/preview/")
+    cheap = in_json(own, path, **{"edited": "1", "rise-masks": "100"})
+    assert cheap["cheap"] and "2.0 s" in cheap["panel"] and "Test processor" in cheap["panel"]
+    dear = in_json(own, path, **{"edited": "1", "rise-masks": "4000"})
+    assert not dear["cheap"] and "80 s" in dear["panel"]

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
 
-DRAWN_SECONDS = 30_000
+DRAWN_SECONDS = 90_000
 LAYER = "blocks.4"
 
 
