@@ -43,7 +43,7 @@ function prepareLayers(layers) {
     event.stopPropagation();
     const words = search.value.toLowerCase().replaceAll("x", "×").split(/\s+/).filter(Boolean);
     for (const row of rows) {
-      const text = row.dataset.find.toLowerCase().replaceAll("x", "×");
+      const text = row.dataset.find.toLowerCase().replaceAll("x", "×").replaceAll(" ", "");
       row.hidden = !words.every((word) => text.includes(word));
     }
   });

@@ -21,7 +21,8 @@ function start() {
   tiles.drawScale();
   tiles.drawAll();
   prepareChoices(form);
-  if (new URLSearchParams(window.location.search).has("settings_of")) writeAddress(form);
+  // The settings of the model that has just been chosen; once this module is there as a whole.
+  if (new URLSearchParams(window.location.search).has("settings_of")) queueMicrotask(() => writeAddress(form));
   prepareUpload(texts);
   if (toolbar) prepareToolbar(toolbar, tiles, form);
   prepareZoom(tiles);
@@ -147,14 +148,15 @@ function writeAddress(form) {
     if (field.name === "method" || field.name === "enhanced") {
       if (field.checked) address.append(field.name, field.value);
     } else if (field.type === "checkbox") {
-      if (String(field.checked) !== usual(field) || isInAddress(field.name)) address.set(field.name, field.checked);
-    } else if (field.value !== usual(field) || isInAddress(field.name)) address.set(field.name, field.value);
+      if (String(field.checked) !== usual(field) || isTold(field)) address.set(field.name, field.checked);
+    } else if (field.value !== usual(field) || isTold(field)) address.set(field.name, field.value);
   }
   window.history.replaceState(window.history.state, "", `?${address}`);
 }
 
-function isInAddress(name) {
-  return new URLSearchParams(window.location.search).has(name);
+/** Whether the address has a field of which the page does not know what an address leaves out. */
+function isTold(field) {
+  return field.dataset.usual === undefined && new URLSearchParams(window.location.search).has(field.name);
 }
 
 function usual(field) {
