@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from webapp.benchmarks.models import Benchmark
 from webapp.library.models import Classifier, Dataset, ForwardRate, MethodSettings
 from webapp.library.services import register_dataset
 from webapp.method_settings import services
+from webapp.method_settings.page import first_image
 from webapp.method_settings.selectors import own_settings
 from webapp.studio.choices import read_choice
 from webapp.studio.models import Explanation, Prediction
@@ -167,6 +169,29 @@ def test_a_method_that_is_ticked_begins_with_own_settings(owner: User, classifie
     assert layer_of(owner, f"{ticked}&begin=not-shown&shown=grad_cam", lenient=False) == ""
 
 
+def test_the_studio_says_whose_settings_they_are(own: Client, owner: User, classifier: Classifier) -> None:
+    save(owner, classifier, "grad_cam", layer="features.0")
+    text = own.get("/studio/", {"model": classifier.pk}).content.decode()
+    note = text.partition('class="own-note')[2].partition("</p>")[0]
+    assert 'data-state="own"' in note and "your settings" in note
+    defaults, mine = re.findall(r'href="/studio/\?([^"]*)"', note)
+    assert "grad_cam-layer" not in defaults and "grad_cam-layer=features.0" in mine
+    assert f'href="{address(classifier, "grad_cam/")}"' in note
+    changed = own.get("/studio/", {"model": classifier.pk, "method": "grad_cam"}).content.decode()
+    assert 'data-state="other"' in changed
+
+
+def test_maps_asked_for_without_scripts_have_own_settings(
+    own: Client, owner: User, named: Classifier, shapes: Dataset
+) -> None:
+    save(owner, named, "grad_cam", layer="features.0")
+    source = first_image(shapes)
+    sent = {"model": named.pk, **source.address(), "class": "1", "method": ["grad_cam"], "begin": "not-shown"}
+    answer = own.post("/studio/generate/", sent)
+    assert "grad_cam-layer=features.0" in answer.url
+    assert Explanation.objects.get().parameters == {"layer": "features.0"}
+
+
 def test_another_model_has_its_own_settings(owner: User, classifier: Classifier) -> None:
     other = other_classifier()
     save(owner, classifier, "msg_cam", groups=16)
@@ -205,6 +230,17 @@ def test_a_method_that_is_added_begins_with_own_settings(owner: User, classifier
         owner, f"classifier={classifier.pk}&sent=1&method-0-key=grad_cam&method-0-enhance=on"
     )
     assert enhanced.specified_methods[0]["enhancement"]["stride"] == 64
+
+
+def test_the_form_of_a_benchmark_offers_both(own: Client, owner: User, classifier: Classifier) -> None:
+    factories.dataset()
+    save(owner, classifier, "grad_cam", layer="features.0")
+    text = own.get("/benchmarks/new/", {"classifier": classifier.pk}).content.decode()
+    assert '<span class="tag">your settings</span>' in text and 'value="defaults-0"' in text
+    answer = own.get(
+        "/benchmarks/new/", {"classifier": classifier.pk, "method-0-key": "grad_cam", "do": "own-0"}
+    )
+    assert "method-0-parameter_layer=features.0" in answer["Location"]
 
 
 def test_the_form_of_a_benchmark_follows_the_model(owner: User, classifier: Classifier) -> None:
