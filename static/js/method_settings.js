@@ -27,6 +27,11 @@ function start() {
   });
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-other-picture]");
+    const defaults = event.target.closest("[data-ask-defaults]");
+    if (defaults) {
+      event.preventDefault();
+      preview.ask(true);
+    }
     if (link) link.href = `?${preview.addressWith(new URL(link.href).searchParams)}`;
   });
   preview.renew();
@@ -104,13 +109,14 @@ class Preview {
     if (!errors && !found.asked && !found.waits_for_class && (found.cheap || this.wanted)) this.ask();
   }
 
-  ask() {
+  /** `withDefaults`: the map with the defaults too, even if it is expensive. */
+  ask(withDefaults = false) {
     clearTimeout(this.timer);
     this.wanted = true;
-    return this.send("POST");
+    return this.send("POST", withDefaults);
   }
 
-  async send(method) {
+  async send(method, withDefaults = false) {
     const turn = (this.turn += 1);
     const headers = { Accept: "application/json" };
     const options = { method, headers };
@@ -119,6 +125,7 @@ class Preview {
       address += `?${this.values}`;
     } else {
       options.body = this.values;
+      if (withDefaults) options.body.set("with_defaults", "1");
       headers["X-CSRFToken"] = this.form.querySelector("[name=csrfmiddlewaretoken]").value;
     }
     let found = null;

@@ -499,7 +499,22 @@ def test_the_enhancement_is_tried_on_a_method(own: Client, named: Classifier, sh
     fields = {"edited": "1", "enhancement-stride": "64"}
     own.post(address(named, "enhancement/preview/"), fields)
     rows = Explanation.objects.order_by("pk")
-    assert [(row.method, row.enhancement["stride"]) for row in rows] == [("grad_cam", 32), ("grad_cam", 64)]
+    assert [(row.method, row.enhancement["stride"]) for row in rows] == [("grad_cam", 64)]
+
+
+def test_expensive_defaults_are_drawn_only_when_asked_for(
+    own: Client, named: Classifier, shapes: Dataset
+) -> None:
+    ForwardRate.objects.create(classifier=named, device="Test processor", images_per_second=50)
+    path, fields = address(named, "rise/preview/"), {"edited": "1", "rise-masks": "100"}
+    in_json(own, path, "post", **fields)
+    Prediction.objects.update(state="ready", classes=[[0, 1.0]])
+    found = in_json(own, path, "post", **fields)
+    assert found["asked"] and "Draw it too" in found["panel"]
+    assert [row.parameters["masks"] for row in Explanation.objects.all()] == [100]
+    found = in_json(own, path, "post", with_defaults="1", **fields)
+    assert "Draw it too" not in found["panel"]
+    assert [row.parameters["masks"] for row in Explanation.objects.order_by("pk")] == [100, 4000]
 
 
 def test_cost_follows_the_parameters(own: Client, named: Classifier, shapes: Dataset) -> None:

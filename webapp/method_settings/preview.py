@@ -16,11 +16,15 @@ from webapp.studio.sources import class_names_of
 
 @dataclass(frozen=True)
 class PreviewMap:
-    """`is_default`: with the method's defaults; `row` is None where it has not been asked for."""
+    """`is_default`: with the method's defaults; `row` is None where it has not been asked for.
+
+    `comes_unasked`: drawn with the others. The expensive defaults, to be compared with cheaper values, are not.
+    """
 
     is_default: bool
     row: Explanation | None
     cost: MapCost
+    comes_unasked: bool
 
 
 @dataclass
@@ -45,7 +49,8 @@ class Preview:
 
     @property
     def is_asked(self) -> bool:
-        return bool(self.maps) and all(each.row is not None for each in self.maps)
+        """Whether everything has been asked for that a press of the button asks for."""
+        return bool(self.maps) and all(each.row is not None for each in self.maps if each.comes_unasked)
 
     @property
     def waits_for_class(self) -> bool:
@@ -76,27 +81,35 @@ def preview_of(user: User, page: SettingsPage) -> Preview:
         by_digest = {row.digest: row for row in found}
         rows = [by_digest.get(digest) for digest in digests]
     maps = [
-        PreviewMap(number == 0, row, cost) for number, (row, cost) in enumerate(zip(rows, costs, strict=True))
+        PreviewMap(number == 0, row, cost, number == len(methods) - 1 or cost.is_cheap)
+        for number, (row, cost) in enumerate(zip(rows, costs, strict=True))
     ]
     name = "" if target is None else class_names_of(page.classifier)[target]
     base = title_of(page.methods()[0] | {"enhancement": None})
     return Preview(maps, prediction, target, name, base, _errors_of(page, rows))
 
 
-def ask_for_preview(user: User, page: SettingsPage) -> None:
-    """Asks for the maps, or first for the class of the picture. Raises ValidationError."""
+def ask_for_preview(user: User, page: SettingsPage, *, with_defaults: bool = False) -> None:
+    """Asks for the maps, or first for the class of the picture: that of the values shown first, then that of the
+    defaults, if it is cheap or wanted in any case. Raises ValidationError.
+    """
     if page.source is None or not page.form.is_valid():
         return
     _prediction, target = _predicted(user, page)
     if target is None:
         ask_for_prediction(owner=user, classifier=page.classifier, source=page.source)
         return
+    *defaults, shown = page.methods()
+    rate = studio_rate(page.classifier)
+    compared = [
+        each for each in defaults if with_defaults or cost_of_map(page.classifier, each, rate).is_cheap
+    ]
     ask_for_maps(
         owner=user,
         classifier=page.classifier,
         source=page.source,
         target=target,
-        methods=page.methods(),
+        methods=[shown, *compared],
         with_curves=False,
     )
 

@@ -99,7 +99,7 @@ def preview(request: HttpRequest, pk: int, method: str) -> HttpResponse:
     problem = ""
     if posted:
         try:
-            ask_for_preview(request.user, page)
+            ask_for_preview(request.user, page, with_defaults="with_defaults" in request.POST)
         except ValidationError as refusal:
             problem = " ".join(refusal.messages)
     found = preview_of(request.user, page)
