@@ -71,6 +71,9 @@ def pages_with_rows(page: Page, base: str) -> dict[str, str]:
         fitting = [link for link in links if re.search(pattern, link)]
         if fitting:
             found[name] = fitting[0]
+    if "model" in found:
+        found["method-settings"] = f"{found['model']}settings/"
+        found["method-settings-form"] = f"{found['model']}settings/msg_cam/"
     page.goto(f"{base}/benchmarks/")
     for row in page.query_selector_all("tbody tr"):
         state = row.query_selector(".state")

@@ -21,6 +21,8 @@ function start() {
   tiles.drawScale();
   tiles.drawAll();
   prepareChoices(form);
+  // The settings of the model that has just been chosen; once this module is there as a whole.
+  if (new URLSearchParams(window.location.search).has("settings_of")) queueMicrotask(() => writeAddress(form));
   prepareUpload(texts);
   if (toolbar) prepareToolbar(toolbar, tiles, form);
   prepareZoom(tiles);
@@ -118,7 +120,7 @@ function prepareChoices(form) {
 }
 
 const ABOUT = new Set(["model", "dataset", "image", "picture", "class", "from", "page", "q"]);
-const LEFT_OUT = new Set(["csrfmiddlewaretoken", "mode", "shown"]);
+const LEFT_OUT = new Set(["csrfmiddlewaretoken", "mode", "shown", "begin", "settings_of"]);
 
 function isSetting(name) {
   return !ABOUT.has(name) && !LEFT_OUT.has(name);
@@ -146,24 +148,30 @@ function writeAddress(form) {
     if (field.name === "method" || field.name === "enhanced") {
       if (field.checked) address.append(field.name, field.value);
     } else if (field.type === "checkbox") {
-      if (field.checked !== field.defaultChecked || isInAddress(field.name)) address.set(field.name, field.checked);
-    } else if (field.value !== usual(field) || isInAddress(field.name)) address.set(field.name, field.value);
+      if (String(field.checked) !== usual(field) || isTold(field)) address.set(field.name, field.checked);
+    } else if (field.value !== usual(field) || isTold(field)) address.set(field.name, field.value);
   }
   window.history.replaceState(window.history.state, "", `?${address}`);
 }
 
-function isInAddress(name) {
-  return new URLSearchParams(window.location.search).has(name);
+/** Whether the address has a field of which the page does not know what an address leaves out. */
+function isTold(field) {
+  return field.dataset.usual === undefined && new URLSearchParams(window.location.search).has(field.name);
 }
 
 function usual(field) {
+  if (field.dataset.usual !== undefined) return field.dataset.usual;
+  if (field.type === "checkbox") return String(field.defaultChecked);
   if (field.type === "radio") return "overlay";
   if (field.tagName !== "SELECT") return field.defaultValue;
   return ([...field.options].find((option) => option.defaultSelected) ?? field.options[0]).value;
 }
 
 function renewSettings() {
-  const address = `${studio.dataset.settings}${window.location.search}`;
+  const there = [...document.querySelectorAll("#method-settings input[name=shown]")].map((each) => each.value);
+  const ticked = [...document.querySelectorAll("#studio-form :checked[name=method], #studio-form :checked[name=enhanced]")];
+  const begin = [...ticked.map((each) => each.value), "enhancement"].filter((key) => !there.includes(key));
+  const address = `${studio.dataset.settings}${window.location.search}&${new URLSearchParams(begin.map((key) => ["begin", key]))}`;
   const open = [...document.querySelectorAll("#method-settings details[open] input[name=shown]")].map((each) => each.value);
   fetch(address).then(async (answer) => {
     if (!answer.ok) return;
@@ -172,6 +180,8 @@ function renewSettings() {
       if (open.includes(field.value)) field.closest("details").open = true;
     }
     document.getElementById("method-settings").replaceWith(part);
+    // A method that is new begins with the member's own settings: the address says them.
+    writeAddress(document.getElementById("studio-form"));
   });
 }
 

@@ -31,6 +31,9 @@ class Script:
     def post(self, path: str, data: Any = None) -> HttpResponse:
         return self.client.post(ROOT + path, data or {}, content_type="application/json")
 
+    def put(self, path: str, data: Any = None) -> HttpResponse:
+        return self.client.put(ROOT + path, data or {}, content_type="application/json")
+
     def upload(self, path: str, data: dict[str, Any]) -> HttpResponse:
         return self.client.post(ROOT + path, data)
 

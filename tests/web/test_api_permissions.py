@@ -58,6 +58,16 @@ ROUTES = [
     own("classifier_compatibility", "classifiers/{classifier}/compatibility", "post"),
     Route("architectures", "architectures?search=resnet50"),
     own("prepare_classifier", "classifiers/{classifier}/prepare", "post"),
+    own("classifier_settings", "classifiers/{classifier}/settings"),
+    own("classifier_settings", "classifiers/{classifier}/settings", "delete", 204),
+    own("method_settings", "classifiers/{classifier}/settings/grad_cam"),
+    own(
+        "method_settings",
+        "classifiers/{classifier}/settings/grad_cam",
+        "put",
+        body=lambda rows: {"parameters": {"layer": "features.0"}},
+    ),
+    own("method_settings", "classifiers/{classifier}/settings/grad_cam", "delete", 204),
     Route("datasets", "datasets"),
     Route("dataset", "datasets/{dataset}"),
     # An upload without a file, and of JSON: understood of nobody.
@@ -126,7 +136,7 @@ def rows(settings, tmp_path) -> dict[str, Any]:
 
 def answer(script: Script, route: Route, rows: dict[str, Any]) -> Any:
     path = route.path.format(**rows)
-    if route.method in ("post", "patch"):
+    if route.method in ("post", "patch", "put"):
         return getattr(script, route.method)(path, route.body(rows))
     return getattr(script, route.method)(path)
 

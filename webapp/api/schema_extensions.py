@@ -49,6 +49,13 @@ class MethodRequestSchema(OpenApiSerializerExtension):
                             "nullable": True,
                             "description": "null or left out: without the enhancement.",
                         },
+                        "settings": {
+                            "type": "string",
+                            "enum": ["defaults", "own"],
+                            "default": "defaults",
+                            "description": "What is left out has: the method's defaults, or your own settings for "
+                            "the model. The specification has all values written out.",
+                        },
                     },
                 },
             )

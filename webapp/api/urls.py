@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from webapp.api.views import benchmarks, datasets, descriptions, documentation, library, studio
+from webapp.api.views import (
+    benchmarks,
+    datasets,
+    descriptions,
+    documentation,
+    library,
+    method_settings,
+    studio,
+)
 
 app_name = "api"
 
@@ -36,6 +44,16 @@ urlpatterns = [
         "datasets/<int:pk>/images/<int:index>/masks.png",
         datasets.DatasetMasksFile.as_view(),
         name="dataset_masks_file",
+    ),
+    path(
+        "classifiers/<int:pk>/settings",
+        method_settings.ClassifierSettings.as_view(),
+        name="classifier_settings",
+    ),
+    path(
+        "classifiers/<int:pk>/settings/<slug:method>",
+        method_settings.MethodSettingsDetail.as_view(),
+        name="method_settings",
     ),
     path("benchmarks", benchmarks.Benchmarks.as_view(), name="benchmarks"),
     path("benchmarks/estimate", benchmarks.Estimate.as_view(), name="estimate"),

@@ -39,6 +39,7 @@ from webapp.benchmarks.refusals import MOST_METHODS
 from webapp.common.forms import add_refusal
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
+from webapp.method_settings.benchmark_fields import OwnFields
 
 USUAL_NUMBER_OF_IMAGES = 500
 USUAL_METHOD = {"cnn": "grad_cam", "vit": "transformer_attribution"}
@@ -141,7 +142,9 @@ class BenchmarkForm(forms.Form):
         return chosen
 
     def _chosen_methods(self) -> list[MethodForm]:
-        """The methods in the order of their numbers, numbered anew; `method=KEY` in an address is one with defaults."""
+        """The methods in the order of their numbers, numbered anew; `method=KEY` in an address is one that begins, with
+        the member's own settings.
+        """
         known = {method.key for method in method_descriptions()}
         numbered: dict[int, dict[str, str]] = {}
         for name in self.source:
@@ -149,14 +152,16 @@ class BenchmarkForm(forms.Form):
             if field:
                 numbered.setdefault(int(field[1]), {})[field[2]] = self.source[name]
         removed = self.source.get("drop", "")
-        given = [fields for number, fields in sorted(numbered.items()) if str(number) != removed]
-        given += [{"key": key} for key in self.source.getlist("method")]
+        self.own = own = OwnFields(self.owner, self.chosen_classifier, self.source)
+        kept = [(number, fields) for number, fields in sorted(numbered.items()) if str(number) != removed]
+        given = [fields if self.is_bound else own.renewed(number, fields) for number, fields in kept]
+        given += [own.begun(key) for key in self.source.getlist("method")]
         if self.source.get("do") == "add":
-            given.append({"key": self.source.get("add", "")})
+            given.append(own.begun(self.source.get("add", "")))
         given = [fields for fields in given if fields.get("key") in known]
         if not given and "sent" not in self.source:
             family = getattr(self.chosen_classifier, "family", "")
-            given = [{"key": USUAL_METHOD.get(family, "grad_cam"), "open": "1"}]
+            given = [own.begun(USUAL_METHOD.get(family, "grad_cam"), open="1")]
         return [
             MethodForm(fields, number=number, classifier=self.chosen_classifier, sent=self.is_bound)
             for number, fields in enumerate(given[: MOST_METHODS + 1])

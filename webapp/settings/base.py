@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "webapp.library",
     "webapp.studio",
     "webapp.benchmarks",
+    "webapp.method_settings",
     "webapp.api",
 ]
 

@@ -83,10 +83,12 @@ def ask_for_maps(
     source: Source,
     target: int,
     methods: Sequence[dict[str, Any]],
+    with_curves: bool = True,
 ) -> list[Explanation]:
     """The rows of an image's maps of a class, in the order of `methods` (as a specification has them).
 
-    What is there is taken from there; what failed is tried again. Raises ValidationError.
+    What is there is taken from there; what failed is tried again. `with_curves`: insertion and deletion follow.
+    Raises ValidationError.
     """
     _check_ready(classifier)
     if not 0 <= target < len(class_names_of(classifier)):
@@ -104,7 +106,7 @@ def ask_for_maps(
             _("%(number)d of your maps are still waiting: ask for more when some of them are done.")
             % {"number": waiting}
         )
-    curves = State.WAITING if has_curves(classifier) else ""
+    curves = State.WAITING if with_curves and has_curves(classifier) else ""
     new = {
         digest: Explanation(
             owner=owner,
@@ -124,7 +126,8 @@ def ask_for_maps(
     Explanation.objects.bulk_create(new.values(), ignore_conflicts=True)
     _again(Explanation, digests, owner)
     # Of maps that a benchmark's page asked for, and curves that failed.
-    known.filter(curves_state__in=["", State.FAILED]).update(curves_state=curves, curves_problem="")
+    if with_curves:
+        known.filter(curves_state__in=["", State.FAILED]).update(curves_state=curves, curves_problem="")
     hints.wake_studio()
     by_digest = {explanation.digest: explanation for explanation in known.all()}
     return [by_digest[digest] for digest in digests]

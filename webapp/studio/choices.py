@@ -21,6 +21,8 @@ from webapp.benchmarks.suitability import why_not_applicable
 from webapp.library.models import Classifier, Dataset
 from webapp.library.open_datasets import opened
 from webapp.library.selectors import classifiers_for, datasets_for
+from webapp.method_settings.applying import with_own_settings
+from webapp.method_settings.selectors import OwnSettings
 from webapp.studio.asking import MOST_MAPS
 from webapp.studio.forms import SettingsForm
 from webapp.studio.models import Picture
@@ -78,7 +80,9 @@ class Family:
 
 @dataclass
 class Choice:
-    """What is chosen so far. `problems`: what of the address could not be used, as sentences."""
+    """What is chosen so far. `problems`: what of the address could not be used, as sentences; `own`: the member's
+    settings for the model.
+    """
 
     query: QueryDict
     classifier: Classifier | None = None
@@ -87,6 +91,7 @@ class Choice:
     methods: list[ChosenMethod] = field(default_factory=list)
     enhancement: SettingsForm | None = None
     problems: list[str] = field(default_factory=list)
+    own: OwnSettings | None = None
 
     @property
     def display(self) -> dict[str, str]:
@@ -164,6 +169,7 @@ def read_choice(user: User, query: QueryDict, *, lenient: bool = True) -> Choice
     choice.classifier = _classifier(user, query, choice)
     choice.source = _source(user, query, choice)
     choice.target = _target(query, choice)
+    choice.own, query = with_own_settings(user, choice.classifier, query)
     _read_methods(query, choice, lenient)
     return choice
 

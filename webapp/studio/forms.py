@@ -11,6 +11,7 @@ from django.http import QueryDict
 from saliency_core.descriptions import Parameter
 from webapp.common.parameter_fields import field_for
 from webapp.library.models import Classifier
+from webapp.method_settings.values import written
 
 
 class SettingsForm(forms.Form):
@@ -36,6 +37,8 @@ class SettingsForm(forms.Form):
         default_layer = classifier.default_layer if classifier else None
         for parameter in parameters:
             self.fields[parameter.name] = field_for(parameter, layers, default_layer)
+            # What an address need not say, for the scripts that write one.
+            self.fields[parameter.name].widget.attrs["data-usual"] = written(parameter, parameter.default)
         shown = key in query.getlist("shown")
         self.data = {
             self.add_prefix(parameter.name): self._given(query, parameter, shown) for parameter in parameters
@@ -56,10 +59,8 @@ class SettingsForm(forms.Form):
         kept = {}
         for parameter in self.parameters:
             value = self.cleaned_data.get(parameter.name)
-            text, usual = parameter.text(value), parameter.text(parameter.default)
-            if parameter.kind == "boolean":
-                text, usual = str(bool(value)).lower(), str(bool(parameter.default)).lower()
-            if text != usual:
+            text = written(parameter, value)
+            if text != written(parameter, parameter.default):
                 kept[self.add_prefix(parameter.name)] = text
         return kept
 
@@ -69,5 +70,4 @@ class SettingsForm(forms.Form):
             return value
         if parameter.kind == "boolean" and shown:
             return "false"
-        text = parameter.text(parameter.default)
-        return text.lower() if parameter.kind == "boolean" else text
+        return written(parameter, parameter.default)

@@ -15,13 +15,15 @@ from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 from webapp.benchmarks.selectors import environments_of, progress_of, working_seconds
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
+from webapp.method_settings.applying import asked_methods
 
 MOST_ENTRIES = 100
 FAILURES_SHOWN = 1000
 
 
 class MethodRequestSerializer(serializers.Serializer):
-    """A method with its parameters; what is left out keeps its default. The enhancement is off unless it is given.
+    """A method with its parameters; what is left out keeps its default, or with `"settings": "own"` has what the
+    member has set for the model. The enhancement is off unless it is given.
 
     Only the shape is checked here: what the values may be is the service's business.
     """
@@ -29,6 +31,7 @@ class MethodRequestSerializer(serializers.Serializer):
     key = serializers.CharField()
     parameters = serializers.DictField(default=dict)
     enhancement = serializers.DictField(default=None, allow_null=True)
+    settings = serializers.ChoiceField(["defaults", "own"], default="defaults")
 
 
 class ExperimentRequestSerializer(serializers.Serializer):
@@ -72,6 +75,7 @@ class BenchmarkRequestSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs.setdefault("number_of_images", attrs["dataset"].number_of_images)
+        attrs["methods"] = asked_methods(self.context["request"].user, attrs["classifier"], attrs["methods"])
         return attrs
 
 
