@@ -62,6 +62,9 @@ def explain_benchmark_images(
     digests = [explanation.digest for explanation in wanted.values()]
     known = Explanation.objects.filter(owner=owner, digest__in=digests)
     missing = set(digests) - set(known.values_list("digest", flat=True))
+    from webapp.studio.kept import make_room
+
+    make_room(owner=owner, number=len(missing), keep=digests)
     Explanation.objects.bulk_create(
         [explanation for explanation in wanted.values() if explanation.digest in missing],
         ignore_conflicts=True,
@@ -155,6 +158,11 @@ def keep_leases(rows: Iterable[Explanation | Prediction]) -> None:
         )
 
 
+def is_claimed(row: Explanation | Prediction) -> bool:
+    """Whether the caller's claim still holds: not where it was cancelled, deleted, or taken by another worker."""
+    return type(row).objects.filter(pk=row.pk, fence=row.fence, lease_expires__isnull=False).exists()
+
+
 def give_back(row: Explanation | Prediction) -> bool:
     """The worker is being stopped: this waits again, and the attempt does not count."""
     return _change(row, state=State.WAITING, fence=F("fence") + 1, attempt=F("attempt") - 1)
@@ -246,5 +254,6 @@ def _change_curves(explanation: Explanation, **fields: object) -> bool:
 def _changed(row: Explanation | Prediction, expected: dict[str, str], fields: dict[str, object]) -> bool:
     mine = type(row).objects.filter(pk=row.pk, fence=row.fence, **expected)
     changed = mine.update(lease_expires=None, **fields)
-    row.refresh_from_db()
+    if changed:
+        row.refresh_from_db()
     return bool(changed)

@@ -83,6 +83,27 @@ def _opened(format: str, path: str, fingerprint: str) -> OpenDataset:
     return open_dataset(format, Path(path))
 
 
+@lru_cache(maxsize=DATASETS_KEPT)
+def _listed(format: str, path: str, fingerprint: str) -> tuple[tuple[str, str], ...]:
+    samples = map(_opened(format, path, fingerprint).sample, range(len(_opened(format, path, fingerprint))))
+    return tuple((sample.identifier, sample.label or "") for sample in samples)
+
+
+def found_images(row: Dataset, text: str) -> list[int]:
+    """Indices of the images whose identifier or class has this text, those of the class of that very name first.
+
+    Raises DatasetError if the folder is gone.
+    """
+    text = text.strip().lower()
+    listed = _listed(row.format, row.path, row.fingerprint)
+    hits = [
+        index
+        for index, (identifier, label) in enumerate(listed)
+        if text in identifier.lower() or text in label.lower()
+    ]
+    return sorted(hits, key=lambda index: listed[index][1].lower() != text)
+
+
 def class_names_of(classifier: Classifier) -> list[str]:
     return classifier.description.get("class_names") or classifier.class_names
 
