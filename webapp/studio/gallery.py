@@ -38,7 +38,7 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Gallery:
-    """`collection`: the data set shown, or None for the member's own pictures. `find`: what its images are searched for.
+    """`collection`: the data set shown, or None for the member's own pictures. `find`: what is looked for.
     `recent`: the member's newest pictures, beside a data set. `previous` and `next`: the query strings of the pages
     before and after, empty where there are none.
     """
@@ -100,9 +100,7 @@ def _own_pictures(user: User, choice: Choice, collections: list[Dataset], query:
     total = pictures.count()
     page, pages = _page(query, total, 1)
     shown = _thumbnails(choice, pictures[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
-    return Gallery(
-        None, collections, shown, page, pages, total, "", (), *_turns(choice, OWN, page, pages)
-    )
+    return Gallery(None, collections, shown, page, pages, total, "", (), *_turns(choice, OWN, page, pages))
 
 
 def _thumbnails(choice: Choice, pictures: Iterable[Picture]) -> list[Thumbnail]:
@@ -140,9 +138,7 @@ def _page(query: QueryDict, total: int, usual: int) -> tuple[int, int]:
     return min(max(number, 1), pages), pages
 
 
-def _turns(
-    choice: Choice, collection: str, page: int, pages: int, find: str = ""
-) -> tuple[str, str]:
+def _turns(choice: Choice, collection: str, page: int, pages: int, find: str = "") -> tuple[str, str]:
     """The query strings of the page before and the page after."""
 
     def turned(number: int) -> str:

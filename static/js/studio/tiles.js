@@ -1,5 +1,6 @@
 // The tiles of the studio: maps drawn on canvases from their values, so that every change is seen at once.
 
+import { fill } from "../figures.js";
 import { CutOuts } from "./cut_outs.js";
 import { display, isPerturbed, renewToolbar } from "./display.js";
 import { readNpy } from "./map_values.js";
@@ -125,7 +126,8 @@ export class MapTiles {
 
   showRange(tile, values, shown) {
     const [low, high] = this.isCutOuts ? values.range(0, 100) : values.range(shown.low, shown.high);
-    tile.querySelector(".tile-range").textContent = `${low.toPrecision(3)} … ${high.toPrecision(3)}`;
+    const ends = { low: low.toPrecision(3), high: high.toPrecision(3) };
+    tile.querySelector(".tile-range").textContent = fill(this.texts.range, ends);
   }
 }
 

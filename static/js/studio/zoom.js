@@ -18,7 +18,6 @@ export class LinkedZoom {
     this.fingers = new Map();
     this.slider = document.getElementById("zoom");
     this.reset = document.getElementById("zoom-reset");
-    this.pointer = document.getElementById("pointer");
     if (this.slider) this.listen();
   }
 
@@ -124,14 +123,12 @@ export class LinkedZoom {
     if (cross?.x === this.cross?.x && cross?.y === this.cross?.y) return;
     this.cross = cross;
     this.studio.classList.toggle("crossed", cross !== null);
-    if (this.pointer) {
-      this.pointer.textContent = cross ? fill(this.tiles.texts.place, { x: cross.x, y: cross.y }) : "";
-    }
     for (const tile of this.tiles.ready) {
       const values = this.tiles.valuesOf(tile);
       const output = tile.querySelector(".tile-value");
       const inside = cross && values && values.width === cross.width;
-      output.textContent = inside ? values.values[cross.y * values.width + cross.x].toPrecision(4) : "";
+      const value = inside && values.values[cross.y * values.width + cross.x].toPrecision(4);
+      output.textContent = inside ? fill(this.tiles.texts.value, { value, x: cross.x, y: cross.y }) : "";
     }
     this.placeCross();
   }

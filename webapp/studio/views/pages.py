@@ -245,7 +245,8 @@ def _texts() -> dict[str, str]:
         "perturbed": _(
             "What the model was shown under %(protocol)s at this step: drag along a curve or a slider, all maps follow."
         ),
-        "place": _("column %(x)s, row %(y)s"),
+        "value": _("%(value)s at %(x)s, %(y)s"),
+        "range": _("values %(low)s to %(high)s"),
         "iou": _("IoU %(value)s"),
         "too_big": _("This file is too big: at most %(size)s MiB are taken."),
         "no_image": _("There is no picture in that."),
