@@ -56,7 +56,10 @@ def test_from_a_picture_to_its_maps(script: Script, image: dict[str, int]) -> No
         {"index": 2, "name": "owl", "probability": 0.75},
         {"index": 0, "name": "cat", "probability": 0.2},
     ]
-    methods = [{"key": "gradient"}, {"key": "rise", "parameters": {"masks": 100}, "enhancement": {"stride": 64}}]
+    methods = [
+        {"key": "gradient"},
+        {"key": "rise", "parameters": {"masks": 100}, "enhancement": {"stride": 64}},
+    ]
     answer = script.post("explanations", image | {"target": 2, "methods": methods})
     assert answer.status_code == 201
     first, second = answer.json()

@@ -233,11 +233,11 @@ def _texts() -> dict[str, str]:
         "class": _("Class"),
         "cut_out": _("the model on the cut-out: %(before)s → %(after)s"),
         "clipped": _(
-            "Each map is stretched from its own %(low)s to its own %(high)s percentile; the scale under it says "
-            "between which raw values."
+            "Each map is stretched from its own %(low)s to its own %(high)s percentile; the raw values of both stand "
+            "under it."
         ),
         "whole": _(
-            "Each map is stretched from its own smallest to its own largest value; the scale under it says which."
+            "Each map is stretched from its own smallest to its own largest value, which stand under it."
         ),
         "against": _(
             "Difference of the stretched maps, %(against)s taken away: red where the map is higher, blue where lower."
