@@ -52,6 +52,8 @@ def draw(node: Node, explanations: list[Explanation]) -> None:
             stop_when_asked()
             watch = MapWatch(explanation, part="map", expected=cost.forwards if cost else 0)
             watch.look()
+            if explanation is not explanations[0] and services.predictions_wait():
+                raise Interrupted  # Somebody waits for what takes a moment: the rest of the maps come after it.
             picture = pixels_of(explanation)
             images = classifier.preprocessing.prepare(picture)[None].to(classifier.device)
             with listening(watch):

@@ -121,6 +121,18 @@ def test_cancelled_maps_are_as_if_never_asked_for(
     assert not services.finish_explanation(claimed, degenerate=False, seconds=1.0)
 
 
+def test_curves_that_stepped_back_let_others_go_first(
+    owner: User, classifier: Classifier, dataset: Dataset
+) -> None:
+    first, second = (ask(owner, classifier, dataset, f"{name}.jpg") for name in "ab")
+    Explanation.objects.update(state=State.READY)
+    claimed = services.claim_curves()
+    assert claimed == first
+    services.give_back_curves(claimed)
+    assert services.claim_curves() == second
+    assert services.claim_curves() == first
+
+
 def test_what_failed_is_tried_again(
     own: Client, owner: User, classifier: Classifier, dataset: Dataset
 ) -> None:

@@ -131,8 +131,11 @@ def claim_predictions() -> list[Prediction]:
 
 @transaction.atomic
 def claim_curves() -> Explanation | None:
-    """The next map to measure insertion and deletion of, leased to the caller."""
-    waiting = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING).order_by("pk")
+    """The next map to measure insertion and deletion of, leased to the caller: those that stepped back come last, so
+    that one that takes long and is interrupted again and again does not hold up all others.
+    """
+    ready = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING)
+    waiting = ready.order_by("fence", "pk")
     first = _leased(Explanation, locked_skipping(waiting)[:1], "curves_state")
     return first[0] if first else None
 
@@ -212,6 +215,11 @@ def fail_curves(explanation: Explanation, problem: str) -> bool:
 def urgent_work_waits() -> bool:
     """Whether somebody waits for a map or for the classes of an image, which come before curves."""
     return any(model.objects.filter(state=State.WAITING).exists() for model in (Prediction, Explanation))
+
+
+def predictions_wait() -> bool:
+    """Whether somebody waits for the classes of an image."""
+    return Prediction.objects.filter(state=State.WAITING).exists()
 
 
 def work_waits() -> bool:
