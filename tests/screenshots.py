@@ -30,6 +30,8 @@ LANGUAGES = ("en", "zh-hans")
 PUBLIC = {"home": "/", "sign-in": "/sign-in/", "sign-up": "/sign-up/"}
 MEMBERS = {
     "studio": "/studio/",
+    "cut-outs": "/studio/cut-outs/",
+    "recent-maps": "/studio/history/",
     "benchmarks": "/benchmarks/",
     "new-benchmark": "/benchmarks/new/",
     "models": "/models/",

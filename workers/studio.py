@@ -22,7 +22,7 @@ from workers.studio_curves import measure
 from workers.studio_maps import draw
 from workers.studio_predictions import predict
 
-__all__ = ["draw", "work_once"]
+__all__ = ["draw", "measure", "work_once"]
 
 
 def work_once(node: Node) -> None:

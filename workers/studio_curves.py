@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from saliency_core.errors import ImageError, Interrupted, SaliscopeError
 from saliency_core.experiments.base import Explained, create_experiment
 from saliency_core.lazy import torch
+from saliency_core.scoring.canvas import black_canvas
+from saliency_core.scoring.ranking import pixel_ranks
 from saliency_core.scoring.scorer import Scorer
 from webapp.studio import services
 from webapp.studio.asking import CURVES
@@ -19,11 +20,13 @@ from webapp.studio.events import announce
 from webapp.studio.models import Explanation
 from workers.node import Node
 from workers.resources import method_of
-from workers.studio_parts import classifier_for, pixels_of, reason_of, stop_when_asked
+from workers.studio_parts import classifier_for, pixels_of, reason_of
+from workers.studio_watching import MapWatch
 
 log = structlog.get_logger(__name__)
-LOOK_EVERY_SECONDS = 1.0
 DIGITS = 5
+# Shares of the pixels (in %) that are kept, everything else black, whose probability the page of cut-outs shows.
+CUT_OUT_SHARES = tuple(range(5, 100, 5))
 
 
 def measure(node: Node, explanation: Explanation) -> None:
@@ -44,22 +47,26 @@ def measure(node: Node, explanation: Explanation) -> None:
 
 
 def measured(device: str, explanation: Explanation) -> dict[str, Any]:
-    """`insertion` and `deletion`, the probability after each step, and the scores by name. Raises SaliscopeError."""
+    """`insertion` and `deletion`, the probability after each step, the scores by name, and `cut_outs`: the probability
+    where only the highest `shares` (in %) of the pixels are left on black. Raises SaliscopeError.
+    """
     classifier = classifier_for(explanation, device)
     image = classifier.preprocessing.prepare(pixels_of(explanation))[None].to(classifier.device)
-    try:
-        values = np.load(services.explanation_folder(explanation) / "map.npy", allow_pickle=False)
-    except (OSError, ValueError):
-        raise ImageError("The map's file is gone: ask for the map again.") from None
-    found = create_experiment(*CURVES).measure(
+    maps = torch.from_numpy(_values(explanation))[None].to(classifier.device)
+    targets = torch.tensor([explanation.target], device=classifier.device)
+    experiment = create_experiment(*CURVES)
+    passes = experiment.forwards_per_image(experiment.protocol) + len(CUT_OUT_SHARES)
+    watch = MapWatch(explanation, part="curves", expected=passes, yielding=True)
+    scorer = Scorer(classifier, on_batch=watch)
+    found = experiment.measure(
         Explained(
             classifier=classifier,
             method=method_of(explanation.specified_method, classifier),
-            scorer=Scorer(classifier, on_batch=_yielding()),
+            scorer=scorer,
             images=image,
-            targets=torch.tensor([explanation.target], device=classifier.device),
+            targets=targets,
             labels=torch.tensor([-1], device=classifier.device),
-            maps=torch.from_numpy(values)[None].to(classifier.device),
+            maps=maps,
             degenerate=torch.tensor([explanation.degenerate], device=classifier.device),
             identifiers=[explanation.image],
             indices=[0],
@@ -68,19 +75,26 @@ def measured(device: str, explanation: Explanation) -> dict[str, Any]:
         )
     )
     curves = {name: np.round(curve[0], DIGITS).tolist() for name, curve in found.curves.items()}
-    return curves | {name: float(values[0]) for name, values in found.scalars.items()}
+    left = scorer.score_masks(image, _kept(maps[0]), black_canvas(image, classifier.preprocessing), targets)[
+        0
+    ].numpy()
+    return (
+        curves
+        | {name: float(values[0]) for name, values in found.scalars.items()}
+        | {"cut_outs": {"shares": list(CUT_OUT_SHARES), "black": np.round(left, DIGITS).tolist()}}
+    )
 
 
-def _yielding() -> Callable[[int], None]:
-    """To be called after every batch: raises Interrupted where there is something more urgent to do."""
-    looked = time.monotonic()
+def _values(explanation: Explanation) -> npt.NDArray[np.float32]:
+    try:
+        return np.load(services.explanation_folder(explanation) / "map.npy", allow_pickle=False)
+    except (OSError, ValueError):
+        raise ImageError("The map's file is gone: ask for the map again.") from None
 
-    def look(_forwards: int) -> None:
-        nonlocal looked
-        stop_when_asked()
-        if time.monotonic() - looked >= LOOK_EVERY_SECONDS:
-            looked = time.monotonic()
-            if services.urgent_work_waits():
-                raise Interrupted
 
-    return look
+def _kept(saliency: torch.Tensor) -> torch.Tensor:
+    """Masks [shares, H, W] of the highest pixels of a map [H, W]; as many as the page shows."""
+    pixels = saliency.numel()
+    counts = torch.tensor([int(share / 100 * pixels + 0.5) for share in CUT_OUT_SHARES])
+    ranks = pixel_ranks(saliency[None]).view(1, *saliency.shape)
+    return (ranks < counts.to(ranks)[:, None, None]).float()

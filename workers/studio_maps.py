@@ -15,12 +15,14 @@ from saliency_core.scoring.listening import listening
 from webapp.benchmarks.events import member_group, send
 from webapp.benchmarks.payloads import explanation_payload
 from webapp.studio import services
+from webapp.studio.costs import cost_of
 from webapp.studio.events import announce
 from webapp.studio.models import Explanation
 from webapp.studio.services import explanation_folder
 from workers.node import Node
 from workers.resources import method_of
 from workers.studio_parts import classifier_for, pixels_of, reason_of, stop_when_asked
+from workers.studio_watching import MapWatch
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,13 +45,18 @@ def draw(node: Node, explanations: list[Explanation]) -> None:
         for explanation in explanations:
             _end(explanation, problem)
         return
+    cost = cost_of(explanations[0].specified_method, explanations[0].classifier)
     for explanation in explanations:
         started = time.monotonic()
         try:
             stop_when_asked()
+            watch = MapWatch(explanation, part="map", expected=cost.forwards if cost else 0)
+            watch.look()
+            if explanation is not explanations[0] and services.predictions_wait():
+                raise Interrupted  # Somebody waits for what takes a moment: the rest of the maps come after it.
             picture = pixels_of(explanation)
             images = classifier.preprocessing.prepare(picture)[None].to(classifier.device)
-            with listening(stop_when_asked):
+            with listening(watch):
                 drawn = method.explain(images, torch.tensor([explanation.target], device=classifier.device))
             _store(explanation, picture, drawn, classifier.preprocessing)
         except Interrupted:

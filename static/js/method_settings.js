@@ -167,7 +167,7 @@ class Preview {
   watch(socket) {
     if (socket === this.watched) return;
     this.watched = socket;
-    this.channel?.end();
+    this.channel?.close();
     this.channel = null;
     if (!socket) return;
     const receive = (message) => {

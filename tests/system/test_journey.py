@@ -204,7 +204,7 @@ def test_the_studio_from_an_image_to_maps_and_cut_outs(page: Page, tmp_path: Pat
     page.evaluate("window.neverReloaded = true")
     tiles = page.locator(".tile")
     expect(tiles).to_have_count(3)
-    expect(page.locator(".tile canvas:not([hidden])")).to_have_count(3, timeout=60_000)
+    expect(page.locator(".pane-map canvas:not([hidden])")).to_have_count(3, timeout=60_000)
     expect(page.locator(".mini-chart polyline.insertion")).to_have_count(3, timeout=60_000)
     assert page.evaluate("window.neverReloaded") is True
     scores = [
@@ -213,7 +213,7 @@ def test_the_studio_from_an_image_to_maps_and_cut_outs(page: Page, tmp_path: Pat
     assert scores[2] == pytest.approx(scores[0] - scores[1], abs=0.02)
 
     def shown() -> str:
-        return page.evaluate("document.querySelector('.tile canvas').toDataURL()")
+        return page.evaluate("document.querySelector('.pane-map canvas').toDataURL()")
 
     overlaid = shown()
     page.get_by_text("Heat map", exact=True).click()
@@ -222,12 +222,12 @@ def test_the_studio_from_an_image_to_maps_and_cut_outs(page: Page, tmp_path: Pat
     assert heat != overlaid
     # The address alone brings the page back.
     page.goto(page.url)
-    expect(page.locator(".tile canvas:not([hidden])")).to_have_count(3)
+    expect(page.locator(".pane-map canvas:not([hidden])")).to_have_count(3)
     assert shown() == heat
 
     page.get_by_role("link", name="Cut-outs").click()
     expect(page.locator(".strip button")).to_have_count(12)
-    expect(page.locator(".iou").first).to_contain_text(re.compile(r"IoU 0\.\d+"))
+    expect(page.locator(".cut-figures").first).to_contain_text(re.compile(r"IoU 0\.\d+"))
     page.get_by_label("The rest").select_option("transparent")
     page.locator("[name=keep]").fill("30")
     expect(page).to_have_url(re.compile("keep=30"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
+from PIL import Image
 
 from tests.web import factories
 from webapp.accounts.models import User
@@ -53,6 +55,12 @@ def administrator() -> User:
     user.is_staff = user.is_superuser = True
     user.save()
     return user
+
+
+def small_png() -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (20, 20), (120, 130, 140)).save(content, format="PNG")
+    return content.getvalue()
 
 
 def finished_benchmark(owner: User, **fields: Any) -> Benchmark:

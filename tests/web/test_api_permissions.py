@@ -8,16 +8,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
 from tests.web import factories
-from tests.web.api_calls import ROOT, Script, administrator, asked, finished_benchmark, script_of
+from tests.web.api_calls import ROOT, Script, administrator, asked, finished_benchmark, script_of, small_png
 from webapp.accounts.models import ApiToken
 from webapp.accounts.tokens import create_token
 from webapp.api.urls import urlpatterns
+from webapp.studio.asking import ask_for_prediction
 from webapp.studio.models import Explanation
+from webapp.studio.pictures import keep_picture
 from webapp.studio.services import explain_benchmark_images, explanation_folder
+from webapp.studio.sources import Source
 
 pytestmark = pytest.mark.django_db
 
@@ -103,16 +107,37 @@ ROUTES = [
     own("explanation", "explanations/{explanation}"),
     own("explanation_overlay", "explanations/{explanation}/overlay.webp"),
     own("explanation_map", "explanations/{explanation}/map.npy"),
+    Route("explanations", "explanations", "post", 201, 400, 400, lambda rows: map_request(rows)),
+    own("explanation", "explanations/{explanation}", "patch", body=lambda rows: {"pinned": True}),
+    own("cancel_explanation", "explanations/{explanation}/cancel", "post", 204),
+    own("retry_explanation", "explanations/{explanation}/retry", "post"),
+    own("explanation_curves", "explanations/{explanation}/curves.csv"),
+    own("explanation", "explanations/{explanation}", "delete", 204),
+    Route("pictures", "pictures"),
+    Route("pictures", "pictures", "post", 415, 415, 415),
+    own("picture", "pictures/{picture}"),
+    own("picture", "pictures/{picture}", "delete", 204),
+    Route("predictions", "predictions"),
+    Route("predictions", "predictions", "post", 201, 400, 400, lambda rows: image_request(rows)),
+    own("prediction", "predictions/{prediction}"),
     Route("nothing", "nothing/at/all", "get", 404, 404, 404),
     Route("nothing", "me/", "post", 404, 404, 404),
 ]
 
 
+def image_request(rows: dict[str, Any]) -> dict[str, Any]:
+    return {"classifier": rows["classifier"], "picture": rows["picture"]}
+
+
+def map_request(rows: dict[str, Any]) -> dict[str, Any]:
+    return image_request(rows) | {"target": 1, "methods": [{"key": "gradient"}]}
+
+
 @pytest.fixture
 def rows(settings, tmp_path) -> dict[str, Any]:
-    settings.EXPLANATIONS_DIR = tmp_path
+    settings.EXPLANATIONS_DIR = settings.UPLOADS_DIR = tmp_path
     owner = factories.member()
-    classifier = factories.classifier(owner=owner)
+    classifier = factories.classifier(owner=owner, class_names=["cat", "dog"])
     benchmark = finished_benchmark(owner, classifier=classifier)
     explanation = explain_benchmark_images(owner=owner, benchmark=benchmark, images=[("000.jpg", 0)])[
         "000.jpg"
@@ -122,8 +147,13 @@ def rows(settings, tmp_path) -> dict[str, Any]:
     folder.mkdir(parents=True)
     for name in ("overlay.webp", "map.npy"):
         (folder / name).write_bytes(b"a map")
+    picture = keep_picture(owner=owner, upload=SimpleUploadedFile("a.png", small_png()))
+    source = Source(None, "", picture)
+    prediction = ask_for_prediction(owner=owner, classifier=classifier, source=source)
     return {
         "owner": owner,
+        "picture": picture.pk,
+        "prediction": prediction.pk,
         "row": benchmark,
         "benchmark": benchmark.pk,
         "classifier": classifier.pk,
@@ -184,7 +214,7 @@ def test_who_is_answered_what(route: Route, rows: dict[str, Any]) -> None:
 def test_another_members_rows_are_in_no_list(rows: dict[str, Any]) -> None:
     stranger = script_of(factories.member())
     assert [each["id"] for each in stranger.get("datasets").json()["results"]] == [rows["dataset"]]
-    for path in ("classifiers", "benchmarks", "explanations"):
+    for path in ("classifiers", "benchmarks", "explanations", "pictures", "predictions"):
         assert stranger.get(path).json()["count"] == 0
     assert script_of(rows["owner"]).get("benchmarks").json()["count"] == 1
 

@@ -125,9 +125,9 @@ def test_without_a_model_the_page_says_where_to_get_one(own: Client) -> None:
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ({"model": 999999}, "There is no such model."),
-        ({"dataset": 999999, "image": "a.png"}, "There is no such data set."),
-        ({"picture": 999999}, "There is no such picture."),
+        ({"model": 999999}, "There is no such model for you"),
+        ({"dataset": 999999, "image": "a.png"}, "There is no such data set for you"),
+        ({"picture": 999999}, "There is no such picture for you"),
         ({"method": "no_such"}, "There is no method “no_such”."),
         ({"class": 10}, "The model has no class 10."),
         ({"method": "raw_attention"}, "needs the attention of a vision transformer"),
@@ -468,7 +468,7 @@ def test_nobody_is_asked_to_sign_in(client: Client, everything: dict[str, tuple[
 def test_a_model_of_anothers_is_not_there(own: Client, classifier: Classifier, shapes: Dataset) -> None:
     private = factories.classifier(owner=factories.member())
     text = own.get(reverse("studio:maps"), {"model": private.pk}).content.decode()
-    assert "There is no such model." in text and private.name not in text
+    assert "There is no such model for you" in text and private.name not in text
 
 
 # --- as quick with many --------------------------------------------------------------------------------------

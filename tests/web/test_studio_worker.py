@@ -28,7 +28,7 @@ from webapp.library.services import register_dataset
 from webapp.studio import asking, pictures, services
 from webapp.studio.models import Explanation, Prediction, State
 from webapp.studio.sources import Source, opened
-from workers import studio, studio_curves
+from workers import studio, studio_watching
 
 pytestmark = pytest.mark.django_db
 WEIGHTS = Path("saliency_core/classifiers/shapes_weights")
@@ -209,8 +209,8 @@ def test_curves_step_back_when_somebody_waits_for_a_map(
     (first,) = asking.ask_for_maps(**ask, source=image(shapes))
     studio.draw(Processor(), services.claim_explanations())  # type: ignore[arg-type]
     asking.ask_for_maps(**ask, source=image(shapes, 1))
-    monkeypatch.setattr(studio_curves, "LOOK_EVERY_SECONDS", 0.0)
-    studio_curves.measure(Processor(), services.claim_curves())  # type: ignore[arg-type]
+    monkeypatch.setattr(studio_watching, "LOOK_EVERY_SECONDS", 0.0)
+    studio.measure(Processor(), services.claim_curves())  # type: ignore[arg-type]
     first.refresh_from_db()
     assert (first.curves_state, first.attempt, first.curves) == (State.WAITING, 0, {})
 

@@ -58,6 +58,10 @@ class DatasetFilter(filters.FilterSet):
 
 class ExplanationFilter(filters.FilterSet):
     state = filters.MultipleChoiceFilter(choices=Explanation.State.choices)
+    method = filters.CharFilter(max_length=64)
+    pinned = filters.BooleanFilter()
+    classifier = filters.NumberFilter(field_name="classifier_id", min_value=1, max_value=LARGEST_ID)
+    picture = filters.NumberFilter(field_name="picture_id", min_value=1, max_value=LARGEST_ID)
 
     class Meta:
         model = Explanation

@@ -10,6 +10,7 @@ from webapp.api.views import (
     library,
     method_settings,
     studio,
+    studio_images,
 )
 
 app_name = "api"
@@ -72,6 +73,13 @@ urlpatterns = [
     path("workers", library.Workers.as_view(), name="workers"),
     path("explanations", studio.Explanations.as_view(), name="explanations"),
     path("explanations/<int:pk>", studio.ExplanationDetail.as_view(), name="explanation"),
+    path("explanations/<int:pk>/cancel", studio.CancelExplanation.as_view(), name="cancel_explanation"),
+    path("explanations/<int:pk>/retry", studio.RetryExplanation.as_view(), name="retry_explanation"),
+    path("explanations/<int:pk>/curves.csv", studio.CurvesCsv.as_view(), name="explanation_curves"),
+    path("pictures", studio_images.Pictures.as_view(), name="pictures"),
+    path("pictures/<int:pk>", studio_images.PictureDetail.as_view(), name="picture"),
+    path("predictions", studio_images.Predictions.as_view(), name="predictions"),
+    path("predictions/<int:pk>", studio_images.PredictionDetail.as_view(), name="prediction"),
     path("explanations/<int:pk>/overlay.webp", studio.Overlay.as_view(), name="explanation_overlay"),
     path("explanations/<int:pk>/map.npy", studio.RawMap.as_view(), name="explanation_map"),
     path("<path:rest>", documentation.Nothing.as_view(), name="nothing"),

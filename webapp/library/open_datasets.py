@@ -32,6 +32,18 @@ def _opened(format: str, path: str, fingerprint: str) -> OpenDataset:
     return open_dataset(format, Path(path))
 
 
+def identifiers_and_labels(row: Dataset) -> tuple[tuple[str, str], ...]:
+    """Identifier and label ("" without one) of every image. Raises DatasetError if the folder is gone."""
+    dataset = opened(row)
+    return _listed(dataset, row.fingerprint)
+
+
+@lru_cache(maxsize=DATASETS_KEPT)
+def _listed(dataset: OpenDataset, fingerprint: str) -> tuple[tuple[str, str], ...]:
+    samples = map(dataset.sample, range(len(dataset)))
+    return tuple((sample.identifier, sample.label or "") for sample in samples)
+
+
 def without_path(text: str, path: str | Path) -> str:
     """A message about a data set without the place where it lies, which is no business of members."""
     place = str(path).rstrip("/")

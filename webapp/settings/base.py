@@ -134,6 +134,8 @@ FILE_UPLOAD_PERMISSIONS = 0o640
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
+STUDIO_MOST_MAPS_KEPT: int = env.int("SALISCOPE_STUDIO_MOST_MAPS", default=1000)
+"""Maps that are kept for one member; the oldest ones that are not pinned make room for new ones."""
 MAX_REQUEST_BYTES: int = env.int("SALISCOPE_MAX_UPLOAD_BYTES", default=2 * 1024**3)
 """Longer requests are refused while they arrive, before anything is parsed."""
 

@@ -14,6 +14,7 @@ from webapp.accounts.models import User
 from webapp.benchmarks.specification import activation_part
 from webapp.common import hints
 from webapp.library.models import Classifier
+from webapp.studio.kept import make_room, most_kept
 from webapp.studio.models import Explanation, Prediction, State
 from webapp.studio.services import explanation_digest
 from webapp.studio.sources import Source, class_names_of
@@ -105,6 +106,13 @@ def ask_for_maps(
         raise ValidationError(
             _("%(number)d of your maps are still waiting: ask for more when some of them are done.")
             % {"number": waiting}
+        )
+    if not make_room(owner=owner, number=len(missing), keep=digests):
+        raise ValidationError(
+            _(
+                "At most %(number)d maps are kept for you, and too many are pinned: unpin or delete some first."
+            )
+            % {"number": most_kept()}
         )
     curves = State.WAITING if with_curves and has_curves(classifier) else ""
     new = {

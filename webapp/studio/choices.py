@@ -26,18 +26,23 @@ from webapp.method_settings.selectors import OwnSettings
 from webapp.studio.asking import MOST_MAPS
 from webapp.studio.forms import SettingsForm
 from webapp.studio.models import Picture
+from webapp.studio.permalinks import ENHANCEMENT
 from webapp.studio.sources import Source, class_names_of
 
-ENHANCEMENT = "enhancement"
 # How the page shows maps, and what it begins with.
 DISPLAY = {
     "view": "overlay",
     "opacity": "50",
     "colours": "inferno",
+    "low": "0",
+    "high": "100",
+    "against": "",
+    "step": "0",
     "keep": "20",
     "ratios": "",
     "rest": "black",
 }
+CUT_OUT_TOOLS = {"keep", "ratios", "rest"}
 FIRST_METHODS = {"cnn": "grad_cam", "vit": "transformer_attribution"}
 
 
@@ -96,6 +101,12 @@ class Choice:
     @property
     def display(self) -> dict[str, str]:
         return {name: self.query.get(name, usual)[:60] for name, usual in DISPLAY.items()}
+
+    def kept_display(self, cut_outs: bool, toolbar: bool) -> list[tuple[str, str]]:
+        """What of the display the page has no tool for (`toolbar`: whether it has any), to be carried along."""
+        tools = set() if not toolbar else CUT_OUT_TOOLS if cut_outs else DISPLAY.keys() - CUT_OUT_TOOLS
+        given = self.display.items()
+        return [(name, value) for name, value in given if name not in tools and value != DISPLAY[name]]
 
     @property
     def class_name(self) -> str:
@@ -194,7 +205,10 @@ def _classifier(user: User, query: QueryDict, choice: Choice) -> Classifier | No
         choice.problems.append(
             _("%(name)s is not ready: fetch its weights on its page first.") % {"name": found.name}
             if found
-            else _("There is no such model.")
+            else _(
+                "There is no such model for you: it was deleted, or it is private. Ask whoever sent you this address "
+                "to share the model with the lab."
+            )
         )
     return visible.filter(state=Classifier.State.READY).first()
 
@@ -203,13 +217,23 @@ def _source(user: User, query: QueryDict, choice: Choice) -> Source | None:
     if query.get("picture"):
         picture = Picture.objects.visible_to(user).filter(pk=_number(query, "picture")).first()
         if picture is None:
-            choice.problems.append(_("There is no such picture."))
+            choice.problems.append(
+                _(
+                    "There is no such picture for you: pictures that members bring are seen by nobody else. Ask for "
+                    "the file and bring it yourself."
+                )
+            )
         return Source(None, "", picture) if picture else None
     if not query.get("image"):
         return None
     dataset: Dataset | None = datasets_for(user).filter(pk=_number(query, "dataset")).first()
     if dataset is None:
-        choice.problems.append(_("There is no such data set."))
+        choice.problems.append(
+            _(
+                "There is no such data set for you: it was deleted, or it is private. Ask whoever sent you this "
+                "address to share it with the lab."
+            )
+        )
         return None
     try:
         opened(dataset).index_of(query["image"])
@@ -223,6 +247,8 @@ def _target(query: QueryDict, choice: Choice) -> int | None:
     target = _number(query, "class")
     if target is None or choice.classifier is None:
         return None
+    if query.get("model") and query["model"] != str(choice.classifier.pk):
+        return None  # Another model stands in for one that is not there: the number would mean another class.
     if target >= len(class_names_of(choice.classifier)):
         choice.problems.append(_("The model has no class %(number)d.") % {"number": target})
         return None

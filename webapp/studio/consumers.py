@@ -47,6 +47,11 @@ class StudioConsumer(AsyncJsonWebsocketConsumer):
             for row in await self._rows(kind, [number]):
                 await self.send_json(row)
 
+    async def studio_progress(self, message: dict[str, Any]) -> None:
+        """`progress`: id of a map, part ("map" or "curves"), share from 0 to 1."""
+        if message["id"] in self.watched.get("explanation", ()):
+            await self.send_json({**message, "type": "progress"})
+
     @database_sync_to_async
     def _rows(self, kind: str, ids: Iterable[int]) -> list[dict[str, Any]]:
         rows = KINDS[kind].objects.visible_to(self.scope["user"]).filter(pk__in=ids)

@@ -12,6 +12,7 @@ from saliency_core.descriptions import Parameter
 from webapp.common.parameter_fields import field_for
 from webapp.library.models import Classifier
 from webapp.method_settings.values import written
+from webapp.studio.permalinks import differing
 
 
 class SettingsForm(forms.Form):
@@ -56,13 +57,7 @@ class SettingsForm(forms.Form):
         """What an address needs to show this again: all that is not the default."""
         if not self.is_valid():
             return {}
-        kept = {}
-        for parameter in self.parameters:
-            value = self.cleaned_data.get(parameter.name)
-            text = written(parameter, value)
-            if text != written(parameter, parameter.default):
-                kept[self.add_prefix(parameter.name)] = text
-        return kept
+        return differing(self.key, self.parameters, self.cleaned_data)
 
     def _given(self, query: QueryDict, parameter: Parameter, shown: bool) -> str:
         value = query.get(self.add_prefix(parameter.name))

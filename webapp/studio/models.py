@@ -139,6 +139,10 @@ class Explanation(Asked):
         help_text=_("Insertion and deletion curve (lists of probabilities), and the scores of both."),
     )
 
+    pinned = models.BooleanField(
+        _("pinned"), default=False, help_text=_("Stays until it is deleted by hand.")
+    )
+
     class Meta:
         ordering = ["pk"]
         constraints = [

@@ -62,6 +62,9 @@ def explain_benchmark_images(
     digests = [explanation.digest for explanation in wanted.values()]
     known = Explanation.objects.filter(owner=owner, digest__in=digests)
     missing = set(digests) - set(known.values_list("digest", flat=True))
+    from webapp.studio.kept import make_room
+
+    make_room(owner=owner, number=len(missing), keep=digests)
     Explanation.objects.bulk_create(
         [explanation for explanation in wanted.values() if explanation.digest in missing],
         ignore_conflicts=True,
@@ -131,8 +134,11 @@ def claim_predictions() -> list[Prediction]:
 
 @transaction.atomic
 def claim_curves() -> Explanation | None:
-    """The next map to measure insertion and deletion of, leased to the caller."""
-    waiting = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING).order_by("pk")
+    """The next map to measure insertion and deletion of, leased to the caller: those that stepped back come last, so
+    that one that takes long and is interrupted again and again does not hold up all others.
+    """
+    ready = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING)
+    waiting = ready.order_by("fence", "pk")
     first = _leased(Explanation, locked_skipping(waiting)[:1], "curves_state")
     return first[0] if first else None
 
@@ -156,6 +162,11 @@ def keep_leases(rows: Iterable[Explanation | Prediction]) -> None:
         type(row).objects.filter(pk=row.pk, fence=row.fence, lease_expires__isnull=False).update(
             lease_expires=now_plus(LEASE_SECONDS)
         )
+
+
+def is_claimed(row: Explanation | Prediction) -> bool:
+    """Whether the caller's claim still holds: not where it was cancelled, deleted, or taken by another worker."""
+    return type(row).objects.filter(pk=row.pk, fence=row.fence, lease_expires__isnull=False).exists()
 
 
 def give_back(row: Explanation | Prediction) -> bool:
@@ -209,6 +220,11 @@ def urgent_work_waits() -> bool:
     return any(model.objects.filter(state=State.WAITING).exists() for model in (Prediction, Explanation))
 
 
+def predictions_wait() -> bool:
+    """Whether somebody waits for the classes of an image."""
+    return Prediction.objects.filter(state=State.WAITING).exists()
+
+
 def work_waits() -> bool:
     """Whether there is anything for the studio's worker to do."""
     curves = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING)
@@ -249,5 +265,6 @@ def _change_curves(explanation: Explanation, **fields: object) -> bool:
 def _changed(row: Explanation | Prediction, expected: dict[str, str], fields: dict[str, object]) -> bool:
     mine = type(row).objects.filter(pk=row.pk, fence=row.fence, **expected)
     changed = mine.update(lease_expires=None, **fields)
-    row.refresh_from_db()
+    if changed:
+        row.refresh_from_db()
     return bool(changed)

@@ -14,7 +14,7 @@ from saliency_core.datasets.images import read_image
 from saliency_core.datasets.mapping import ClassMapping
 from saliency_core.errors import SaliscopeError
 from webapp.library.models import Classifier, Dataset
-from webapp.library.open_datasets import opened
+from webapp.library.open_datasets import identifiers_and_labels, opened
 from webapp.studio.models import Asked, Picture
 
 if TYPE_CHECKING:
@@ -67,6 +67,21 @@ class Source:
 
 def source_of(row: Asked) -> Source:
     return Source(row.dataset, row.image, row.picture)
+
+
+def found_images(row: Dataset, text: str) -> list[int]:
+    """Indices of the images whose identifier or class has this text, those of the class of that very name first.
+
+    Raises DatasetError if the folder is gone.
+    """
+    text = text.strip().lower()
+    listed = identifiers_and_labels(row)
+    hits = [
+        index
+        for index, (identifier, label) in enumerate(listed)
+        if text in identifier.lower() or text in label.lower()
+    ]
+    return sorted(hits, key=lambda index: listed[index][1].lower() != text)
 
 
 def class_names_of(classifier: Classifier) -> list[str]:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError as Refusal
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from saliency_core.errors import ParameterError
 from webapp.api.base import ApiView
+from webapp.api.errors import refusal
 from webapp.api.filters import ExplanationFilter
-from webapp.api.serializers.studio import ExplanationRequestSerializer, ExplanationSerializer
+from webapp.api.serializers.studio import (
+    ExplanationRequestSerializer,
+    ExplanationSerializer,
+    MapsRequestSerializer,
+    PinSerializer,
+)
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle
+from webapp.benchmarks.methods import specified_method
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for, results_of
+from webapp.studio import kept
+from webapp.studio.asking import ask_for_maps
 from webapp.studio.models import Explanation
 from webapp.studio.services import explain_benchmark_images, explanation_folder
+from webapp.studio.sheets import curves_table
+from webapp.studio.tiles import tile_of
 
 
 class BenchmarkExplanations(ApiView):
@@ -65,21 +78,98 @@ class ExplanationView(ApiView):
     serializer_class = ExplanationSerializer
 
     def get_queryset(self) -> QuerySet[Explanation]:
-        return Explanation.objects.visible_to(self.request.user).order_by("-pk")
+        return Explanation.objects.visible_to(self.request.user).select_related("classifier").order_by("-pk")
 
 
 class Explanations(mixins.ListModelMixin, ExplanationView):
+    throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
     filterset_class = ExplanationFilter
 
     def get(self, request: Request) -> Response:
         """The maps one asked for, newest first."""
         return self.list(request)
 
+    @extend_schema(
+        operation_id="explanations_create",
+        request=MapsRequestSerializer,
+        responses={201: ExplanationSerializer(many=True)},
+    )
+    def post(self, request: Request) -> Response:
+        """Asks for maps of one image and one class, one for each method; poll each at its `url`. What is there already
+        is not drawn again; what failed is.
+        """
+        asked = MapsRequestSerializer(data=request.data, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        try:
+            methods = [
+                specified_method(each["key"], each["parameters"], each["enhancement"])
+                for each in wanted["methods"]
+            ]
+            rows = ask_for_maps(
+                owner=request.user,
+                classifier=wanted["classifier"],
+                source=wanted["source"],
+                target=wanted["target"],
+                methods=methods,
+            )
+        except (Refusal, ParameterError) as refused:
+            raise refusal(refused if isinstance(refused, Refusal) else Refusal(str(refused))) from None
+        return Response(self.get_serializer(rows, many=True).data, status=201)
+
 
 class ExplanationDetail(mixins.RetrieveModelMixin, ExplanationView):
     def get(self, request: Request, pk: int) -> Response:
         """One map: whether it is ready, and where its files are."""
         return self.retrieve(request)
+
+    @extend_schema(
+        operation_id="explanations_partial_update",
+        request=PinSerializer,
+        responses=ExplanationSerializer,
+    )
+    def patch(self, request: Request, pk: int) -> Response:
+        """Pins a map, so that it is not removed when there are too many, or unpins it."""
+        row = self.get_object()
+        given = PinSerializer(data=request.data)
+        given.is_valid(raise_exception=True)
+        kept.pin(self.get_queryset().filter(pk=row.pk), pinned=given.validated_data["pinned"])
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(responses={204: OpenApiResponse(description="Deleted.")})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Deletes a map; one that is not drawn yet is cancelled by it."""
+        kept.delete_maps([self.get_object()])
+        return Response(status=204)
+
+
+class CancelExplanation(ExplanationView):
+    @extend_schema(
+        request=None, responses={204: OpenApiResponse(description="It is not waited for any more.")}
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Gives up a map that is not drawn yet, which is then gone, or curves that are not measured yet."""
+        kept.cancel(self.get_queryset().filter(pk=self.get_object().pk))
+        return Response(status=204)
+
+
+class RetryExplanation(ExplanationView):
+    throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
+
+    @extend_schema(request=None, responses=ExplanationSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Has a map or curves that failed tried again; nothing happens to others."""
+        kept.retry(self.get_queryset().filter(pk=self.get_object().pk))
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class CurvesCsv(ExplanationView):
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request, pk: int) -> HttpResponse:
+        """Insertion and deletion of this image by this map, a row a step; only the head until they are measured."""
+        content = curves_table([tile_of(self.get_object())])
+        headers = {"Content-Disposition": f'attachment; filename="curves-{pk}.csv"'}
+        return HttpResponse(content, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 class _ExplanationFile(ExplanationView):

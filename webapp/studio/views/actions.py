@@ -15,9 +15,11 @@ from saliency_core.errors import ParameterError
 from webapp.studio.asking import ask_for_maps, ask_for_prediction
 from webapp.studio.choices import Choice, read_choice
 from webapp.studio.consumers import row_payload
-from webapp.studio.models import Picture
+from webapp.studio.kept import cancel, retry
+from webapp.studio.models import Explanation, Picture
 from webapp.studio.pictures import delete_picture, keep_picture
 from webapp.studio.views.pages import CUT_OUTS, MAPS, studio_page
+from webapp.studio.views.reading import numbers_of
 
 
 @require_POST
@@ -92,6 +94,21 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     delete_picture(picture)
     messages.success(request, _("%(name)s was deleted.") % {"name": picture.name})
     return redirect(f"{reverse('studio:maps')}?from=own")
+
+
+@require_POST
+@login_required
+def change_maps(request: HttpRequest) -> HttpResponse:
+    """Cancels what is open of the page's maps (`cancel`: numbers) or tries failed ones again (`retry`)."""
+    own = Explanation.objects.visible_to(request.user)
+    for name, change in (("cancel", cancel), ("retry", retry)):
+        numbers = numbers_of(request.POST.getlist(name))
+        if numbers:
+            change(own.filter(pk__in=numbers))
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({})
+    choice = read_choice(request.user, request.POST)
+    return redirect(_page(_mode(request), choice.address(), "maps"))
 
 
 def _about(choice: Choice, picture: Picture) -> str:

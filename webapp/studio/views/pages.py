@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -12,52 +11,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from saliency_core.descriptions import Parameter
+from saliency_core.experiments.base import protocol
 from saliency_core.rendering.colour_maps import COLOUR_MAPS
-from webapp.benchmarks.looks import method_colour
-from webapp.benchmarks.methods import shown_enhancement, shown_parameters, title_of
-from webapp.studio.asking import map_digests, prediction_digest
+from webapp.studio.asking import CURVES, prediction_digest
 from webapp.studio.choices import Choice, read_choice, ready_classifiers
-from webapp.studio.curve_lines import CurveLine, curve_lines
 from webapp.studio.gallery import gallery_for
-from webapp.studio.models import Explanation, Prediction
+from webapp.studio.models import Explanation, Prediction, State
 from webapp.studio.pictures import MOST_BYTES, MOST_PIXELS
 from webapp.studio.sources import class_names_of, known_mask
+from webapp.studio.tiles import Tile, tile_of, tiles_for
 
 CLASSES_FOUND = 20
 MAPS, CUT_OUTS = "maps", "cut-outs"
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A map of the page: `method` as a specification has it; `row`: None where it has not been asked for.
-
-    `default_layer`: the model's, which an empty layer means.
-    """
-
-    method: dict[str, Any]
-    row: Explanation | None
-    default_layer: str | None = None
-
-    @property
-    def title(self) -> str:
-        return title_of(self.method)
-
-    @property
-    def colour(self) -> int:
-        return method_colour(self.method["key"])
-
-    @property
-    def settings(self) -> list[tuple[Parameter, str]]:
-        values = [*shown_parameters(self.method), *shown_enhancement(self.method)]
-        return [
-            (each, text or (self.default_layer or "" if each.kind == "layer" else ""))
-            for each, text in values
-        ]
-
-    @property
-    def curves(self) -> list[CurveLine]:
-        return curve_lines(self.row.curves) if self.row else []
 
 
 @require_GET
@@ -77,7 +42,7 @@ def studio_page(
 ) -> HttpResponse:
     """The page about what is chosen; `errors`: why what was asked for was refused."""
     prediction = _prediction(request, choice)
-    tiles = _tiles(request, choice)
+    tiles = tiles_for(request.user, choice)
     context = {
         "choice": choice,
         **_place(mode),
@@ -89,11 +54,16 @@ def studio_page(
         "found": _found_classes(choice, request.GET.get("q", "")),
         "tiles": tiles,
         "missing": sum(tile.row is None for tile in tiles),
+        "open": sum(tile.is_open for tile in tiles),
+        "failed": sum(tile.row is not None and tile.row.state == State.FAILED for tile in tiles),
         "errors": errors or [],
         "mask": _mask(choice) if mode == CUT_OUTS else None,
         "frame_url": _file_address("studio:framed", choice),
+        "kept_display": choice.kept_display(mode == CUT_OUTS, bool(tiles)),
         "socket": _socket(tiles, prediction),
         "texts": _texts(),
+        "sheet": _sheet_texts(choice, prediction),
+        "protocol": _protocol(),
         "colour_maps": COLOUR_MAPS,
         "limits": {
             "bytes": MOST_BYTES,
@@ -110,8 +80,7 @@ def tile(request: HttpRequest, pk: int) -> HttpResponse:
     """One map of the page, as it is now; `mode` as the page's."""
     own = Explanation.objects.visible_to(request.user).select_related("classifier")
     row = get_object_or_404(own, pk=pk)
-    shown = Tile(row.specified_method, row, row.classifier.default_layer)
-    context = {"tile": shown, **_place(request.GET.get("mode", ""))}
+    context = {"tile": tile_of(row), **_place(request.GET.get("mode", ""))}
     return render(request, "studio/parts/tile.html", context)
 
 
@@ -200,19 +169,6 @@ def _found_classes(choice: Choice, text: str) -> list[dict[str, Any]] | None:
     ]
 
 
-def _tiles(request: HttpRequest, choice: Choice) -> list[Tile]:
-    if choice.classifier is None or choice.source is None or choice.target is None or not choice.is_valid:
-        return []
-    methods = choice.specified()
-    digests = map_digests(choice.classifier, choice.source, choice.target, methods)
-    rows = Explanation.objects.visible_to(request.user).filter(digest__in=digests)
-    by_digest = {row.digest: row for row in rows}
-    return [
-        Tile(method, by_digest.get(digest), choice.classifier.default_layer)
-        for method, digest in zip(methods, digests, strict=True)
-    ]
-
-
 def _mask(choice: Choice) -> dict[str, str] | None:
     """Address and name of the mask that cut-outs are compared with."""
     if choice.classifier is None or choice.source is None:
@@ -237,19 +193,60 @@ def _file_address(name: str, choice: Choice) -> str:
 
 def _socket(tiles: list[Tile], prediction: Prediction | None) -> str:
     """The address of the socket that tells of what is not finished; empty where everything is."""
-    open_rows = [
-        f"explanation={tile.row.pk}"
-        for tile in tiles
-        if tile.row and (tile.row.is_open or tile.row.curves_state in ("waiting", "running"))
-    ]
+    open_rows = [f"explanation={tile.row.pk}" for tile in tiles if tile.row and tile.is_open]
     if prediction is not None and prediction.is_open:
         open_rows.append(f"prediction={prediction.pk}")
     return f"/ws/studio/?{'&'.join(open_rows)}" if open_rows else ""
 
 
+def _protocol() -> dict[str, Any]:
+    """What of the protocol of the curves the browser needs to show a perturbed image."""
+    rules = protocol(*CURVES)
+    return {
+        "name": rules.name,
+        "step_pixels": rules.step_pixels,
+        "canvas": {"insertion": rules.insertion_canvas, "deletion": rules.deletion_canvas},
+        "kernel": rules.blur_kernel,
+        "sigma": rules.blur_sigma,
+    }
+
+
+def _sheet_texts(choice: Choice, prediction: Prediction | None) -> dict[str, str]:
+    """What stands at the head of a contact sheet."""
+    if choice.classifier is None or choice.source is None:
+        return {}
+    probability = dict(prediction.classes).get(choice.target) if prediction else None
+    return {
+        "model": choice.classifier.name,
+        "image": choice.source.name,
+        "class": choice.class_name if probability is None else f"{choice.class_name} {probability:.4f}",
+    }
+
+
 def _texts() -> dict[str, str]:
     return {
-        "value": _("value %(value)s at column %(x)s, row %(y)s"),
+        "step": _("step %(step)s of %(steps)s, %(share)s %% of the pixels"),
+        "score": _("probability %(value)s"),
+        "of_mask": _("IoU %(iou)s, precision %(precision)s, recall %(recall)s"),
+        "model": _("Model"),
+        "image": _("Image"),
+        "class": _("Class"),
+        "cut_out": _("the model on the cut-out: %(before)s → %(after)s"),
+        "clipped": _(
+            "Each map is stretched from its own %(low)s to its own %(high)s percentile; the raw values of both stand "
+            "under it."
+        ),
+        "whole": _(
+            "Each map is stretched from its own smallest to its own largest value, which stand under it."
+        ),
+        "against": _(
+            "Difference of the stretched maps, %(against)s taken away: red where the map is higher, blue where lower."
+        ),
+        "perturbed": _(
+            "What the model was shown under %(protocol)s at this step: drag along a curve or a slider, all maps follow."
+        ),
+        "value": _("%(value)s at %(x)s, %(y)s"),
+        "range": _("values %(low)s to %(high)s"),
         "iou": _("IoU %(value)s"),
         "too_big": _("This file is too big: at most %(size)s MiB are taken."),
         "no_image": _("There is no picture in that."),
