@@ -4,9 +4,9 @@ import { drawCharts, onThemeChange } from "./charts.js";
 import { count, duration, fill, significant } from "./figures.js";
 import { LiveChannel } from "./live.js";
 import { MapColumn } from "./maps.js";
+import { STATE_CLASSES } from "./states.js";
 
 const REFRESH_PAUSE = 2000;
-const STATE_CLASSES = { running: "running", succeeded: "good", failed: "problem", cancelled: "stopped" };
 
 const live = document.getElementById("live");
 const texts = JSON.parse(document.getElementById("live-texts").textContent);
@@ -83,9 +83,9 @@ function receive(message) {
   if (message.benchmark) showState(message.benchmark);
   if (message.progress) showProgress(message.progress);
   if (message.classifier) showClassifier(message.classifier);
-  if (message.type === "event") {
+  if (message.type === "events") {
     refreshResults();
-    if (message.kind !== "queued" && message.progress.shards_done) noteNewImages(message.progress);
+    if (message.progress.shards_done) noteNewImages(message.progress);
   }
   if (message.type === "snapshot" && message.seq > renderedSeq()) {
     refreshResults();

@@ -1,5 +1,5 @@
-// A WebSocket that comes back: 1, 2, 4, 8, then every 10 seconds. Messages are passed on as objects; an event
-// whose number was already seen is dropped.
+// A WebSocket that comes back: 1, 2, 4, 8, then every 10 seconds. Messages are passed on as objects; one whose number
+// was already seen is dropped.
 
 const LONGEST_PAUSE = 10000;
 const NOT_FOUND = 4404;
@@ -50,7 +50,7 @@ export class LiveChannel {
 
   receive(message) {
     if (message.type === "snapshot") this.seq = message.seq;
-    if (message.type === "event") {
+    if (message.type === "events" || message.type === "rows") {
       if (message.seq <= this.seq) return;
       this.seq = message.seq;
     }

@@ -7,7 +7,7 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,6 +17,7 @@ from webapp.api.serializers.studio import ExplanationRequestSerializer, Explanat
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for, results_of
+from webapp.benchmarks.sharing import may_see_images
 from webapp.studio.models import Explanation
 from webapp.studio.services import explain_benchmark_images, explanation_folder
 
@@ -39,6 +40,8 @@ class BenchmarkExplanations(ApiView):
     def post(self, request: Request, pk: int) -> Response:
         """Asks for the maps that the benchmark measured, drawn again; poll each at its `url` until it is ready."""
         benchmark = self.get_object()
+        if not may_see_images(request.user, benchmark):
+            raise NotFound
         asked = ExplanationRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         images = list(dict.fromkeys(asked.validated_data["images"]))
