@@ -1,4 +1,4 @@
-"""What an owner does with a benchmark as a whole, what those it is shared with see, and that nobody else does either."""
+"""What an owner does with a benchmark as a whole, what those it is shared with see, and that nobody else does."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def test_a_clone_is_the_form_filled_in(client: Client, member: User) -> None:
     for made, before in zip(form.specified_methods, benchmark.specification["methods"], strict=True):
         assert made["parameters"] == before["parameters"]
         assert made["enhancement"] == before["enhancement"]
-    assert form["class_list"].value() == "label,class\ncat,tabby cat\ncat,tiger cat\n"
+    assert form["class_list"].value() == "label,class\ncat,tabby cat\ncat,tiger cat"
 
 
 def test_a_deleted_one_comes_back_within_its_days(client: Client, member: User) -> None:
