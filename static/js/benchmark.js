@@ -1,6 +1,7 @@
 // The page of a benchmark: live progress by WebSocket, results refreshed as shards finish, maps that arrive.
 
 import { drawCharts, onThemeChange } from "./charts.js";
+import { drawDistribution } from "./distributions.js";
 import { count, duration, fill, significant } from "./figures.js";
 import { LiveChannel } from "./live.js";
 import { MapColumn } from "./maps.js";
@@ -104,7 +105,10 @@ const hidden = new Set((new URLSearchParams(window.location.search).get("hidden"
 
 function drawAll() {
   const data = document.getElementById("charts-data");
-  if (data) drawCharts(document, JSON.parse(data.textContent), hidden);
+  if (!data) return;
+  const charts = JSON.parse(data.textContent);
+  drawCharts(document, charts, hidden);
+  drawDistribution(document, charts, hidden);
 }
 
 function showLegend() {

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.api.views import benchmarks, descriptions, documentation, library, studio
+from webapp.api.views import benchmarks, descriptions, documentation, keeping, library, studio
 
 app_name = "api"
 
@@ -22,9 +22,14 @@ urlpatterns = [
     path("datasets/<int:pk>", library.DatasetDetail.as_view(), name="dataset"),
     path("benchmarks", benchmarks.Benchmarks.as_view(), name="benchmarks"),
     path("benchmarks/estimate", benchmarks.Estimate.as_view(), name="estimate"),
+    path("benchmarks/deleted", keeping.DeletedBenchmarks.as_view(), name="deleted_benchmarks"),
     path("benchmarks/<int:pk>", benchmarks.BenchmarkDetail.as_view(), name="benchmark"),
     path("benchmarks/<int:pk>/cancel", benchmarks.CancelBenchmark.as_view(), name="cancel_benchmark"),
     path("benchmarks/<int:pk>/resume", benchmarks.ResumeBenchmark.as_view(), name="resume_benchmark"),
+    path("benchmarks/<int:pk>/rerun", keeping.RerunBenchmark.as_view(), name="rerun_benchmark"),
+    path("benchmarks/<int:pk>/restore", keeping.RestoreBenchmark.as_view(), name="restore_benchmark"),
+    path("benchmarks/<int:pk>/shares", keeping.Shares.as_view(), name="benchmark_shares"),
+    path("benchmarks/<int:pk>/shares/<int:account_number>", keeping.Share.as_view(), name="benchmark_share"),
     path("benchmarks/<int:pk>/images.csv", benchmarks.ImagesCsv.as_view(), name="benchmark_images_csv"),
     path("benchmarks/<int:pk>/report.txt", benchmarks.Report.as_view(), name="benchmark_report"),
     path("benchmarks/<int:pk>/results.json", benchmarks.Results.as_view(), name="benchmark_results"),

@@ -44,6 +44,11 @@ def with_part(benchmarks: QuerySet[Benchmark], part: str, key: str) -> QuerySet[
     return benchmarks.filter(spaced | tight)
 
 
+def owned(benchmarks: QuerySet[Benchmark], user: User, whose: str) -> QuerySet[Benchmark]:
+    """The member's own (MINE), or those of others."""
+    return benchmarks.filter(owner=user) if whose == MINE else benchmarks.exclude(owner=user)
+
+
 class ListFilter(filters.FilterSet):
     """`?q=shapes&state=running&model=3&method=rise&owner=shared`; what is no choice is passed over."""
 
@@ -127,8 +132,7 @@ class ListFilter(filters.FilterSet):
         return with_part(queryset, "experiments", key)
 
     def of_owner(self, queryset: QuerySet[Benchmark], _name: str, whose: str) -> QuerySet[Benchmark]:
-        own = Q(owner=self.user)
-        return queryset.filter(own if whose == MINE else ~own)
+        return owned(queryset, self.user, whose)
 
 
 def _named(rows: QuerySet[Any]) -> list[tuple[str, str]]:

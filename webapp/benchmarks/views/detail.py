@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from saliency_core.experiments.base import experiment_description, protocol
 from webapp.benchmarks import services
+from webapp.benchmarks.distributions import BOX, KINDS, distribution, kind_of
 from webapp.benchmarks.experiment_page import ExperimentPage
 from webapp.benchmarks.keeping import Access, Keeping
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters
@@ -81,6 +82,11 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
     specification = benchmark.specification
     chosen = shown.experiment
     charts = shown.charts()
+    kind = kind_of(request.GET.get("plot", ""))
+    if charts is not None and kind != BOX:
+        # With one method the table has all figures; the plot shows the one that is asked for.
+        keys = {shown.figure.key} if shown.single else None
+        charts["distribution"] = distribution(shown.units(), kind, keys)
     return {
         "benchmark": benchmark,
         "is_owner": benchmark.owner_id == request.user.pk,
@@ -99,6 +105,8 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
         "experiment": chosen.description,
         "protocol": chosen.protocol,
         "protocol_facts": protocol_facts(chosen.protocol),
+        "plot_kind": kind,
+        "plot_kinds": KINDS,
         "curves": chosen.curves(),
         "matrix": shown.matrix(),
         "differences": shown.difference_rows(),
