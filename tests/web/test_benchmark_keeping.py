@@ -217,7 +217,7 @@ def test_a_clone_is_the_form_filled_in(client: Client, member: User) -> None:
 def test_a_deleted_one_comes_back_within_its_days(client: Client, member: User) -> None:
     benchmark = factories.running_benchmark(member)
     response = client.post(address("delete", benchmark), follow=True)
-    assert f"Deleted benchmark #{benchmark.pk}." in response.content.decode()
+    assert f"Deleted: #{benchmark.pk}." in response.content.decode()
     assert client.get(address("detail", benchmark)).status_code == 404
     page = client.get(reverse("benchmarks:deleted")).content.decode()
     assert f"Bring benchmark {benchmark.pk} back" in page and "for 7 days" in page

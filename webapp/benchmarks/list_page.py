@@ -13,7 +13,6 @@ from django.db.models.fields import DurationField
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from webapp.accounts.models import User
 from webapp.benchmarks.list_filters import ListFilter
@@ -36,7 +35,7 @@ class ListColumn:
 
 
 COLUMNS = (
-    ListColumn("name", pgettext_lazy("of a benchmark", "Name"), "name"),
+    ListColumn("name", _("Name"), "name"),
     ListColumn("model", _("Model"), "classifier__name"),
     ListColumn("methods", _("Methods")),
     ListColumn("experiments", _("Experiments"), usual=False),

@@ -55,7 +55,7 @@ class BenchmarkView(ApiView):
     serializer_class = BenchmarkDetailSerializer
 
     def get_queryset(self) -> QuerySet[Benchmark]:
-        return benchmarks_for(self.request.user).select_related("owner").prefetch_related("tags")
+        return benchmarks_for(self.request.user)
 
     def get_own_object(self) -> Benchmark:
         """The benchmark, if the member may change it."""
@@ -73,8 +73,11 @@ class Benchmarks(mixins.ListModelMixin, BenchmarkView):
     filterset_class = BenchmarkFilter
     throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
 
+    def get_queryset(self) -> QuerySet[Benchmark]:
+        return super().get_queryset().prefetch_related("tags")
+
     def get(self, request: Request) -> Response:
-        """One's benchmarks, newest first."""
+        """The benchmarks that one sees, newest first."""
         return self.list(request)
 
     @extend_schema(

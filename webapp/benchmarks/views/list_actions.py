@@ -32,9 +32,7 @@ def back_to_list(query: str) -> HttpResponseRedirect:
 
 def offer_undo(request: HttpRequest, numbers: list[int]) -> None:
     """A message with a button that brings the deleted ones back."""
-    text = ngettext(
-        "Deleted benchmark %(numbers)s.", "Deleted %(count)d benchmarks: %(numbers)s.", len(numbers)
-    ) % {"numbers": ", ".join(f"#{number}" for number in numbers), "count": len(numbers)}
+    text = _("Deleted: %(numbers)s.") % {"numbers": ", ".join(f"#{number}" for number in numbers)}
     messages.success(request, text, extra_tags=f"{UNDO_TAG} {' '.join(map(str, numbers))}")
 
 
