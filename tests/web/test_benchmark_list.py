@@ -191,3 +191,22 @@ def test_selected_rows_are_compared_tagged_and_deleted(client: Client, member: U
     assert shown(client) == [foreign.pk, second.pk, first.pk]
     client.post(address, {"do": "delete"})
     assert "Select benchmarks of your own first" in client.get(LIST).content.decode()
+
+
+def test_visitors_change_nothing(client: Client) -> None:
+    benchmark = factories.queued_benchmark()
+    view = SavedView.objects.create(owner=benchmark.owner, name="A view")
+    addresses = [
+        *(reverse(f"benchmarks:{name}") for name in ("selected", "restore", "save_view")),
+        reverse("benchmarks:pin", args=[benchmark.pk]),
+        *(reverse(f"benchmarks:{name}", args=[view.pk]) for name in ("rename_view", "delete_view")),
+    ]
+    sent = {"benchmark": benchmark.pk, "do": "delete", "name": "x", "pinned": "on"}
+    for address in addresses:
+        response = client.post(address, sent)
+        assert response.status_code == 302 and response["Location"].startswith("/sign-in/"), address
+        assert client.get(address).status_code == 405, address
+    assert SavedView.objects.get().name == "A view"
+    # What a member does not see can't be pinned either.
+    client.force_login(factories.member())
+    assert client.post(reverse("benchmarks:pin", args=[benchmark.pk]), sent).status_code == 404
