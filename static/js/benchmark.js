@@ -156,6 +156,9 @@ document.addEventListener("htmx:load", (event) => {
 });
 document.getElementById("images-refresh").addEventListener("click", refreshImages);
 
-new LiveChannel(live.dataset.socket, receive, (connected) => {
-  show(fields.connection, connected ? "" : fields.connection.dataset.text);
-});
+new LiveChannel(
+  live.dataset.socket,
+  receive,
+  (connected) => show(fields.connection, connected ? "" : fields.connection.dataset.text),
+  () => show(fields.connection, fields.connection.dataset.gone),
+);

@@ -9,12 +9,14 @@ export class LiveChannel {
    * @param {string} path address of the socket on this host
    * @param {(message: object) => void} onMessage
    * @param {(connected: boolean) => void} onConnection
+   * @param {() => void} onGone called when what it is about is not there for the reader, or not any more
    */
-  constructor(path, onMessage, onConnection) {
+  constructor(path, onMessage, onConnection, onGone = () => {}) {
     const scheme = window.location.protocol === "https:" ? "wss" : "ws";
     this.address = `${scheme}://${window.location.host}${path}`;
     this.onMessage = onMessage;
     this.onConnection = onConnection;
+    this.onGone = onGone;
     this.seq = 0;
     this.failures = 0;
     this.retry = null;
@@ -34,7 +36,10 @@ export class LiveChannel {
     });
     this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
     this.socket.addEventListener("close", (event) => {
-      if (event.code === NOT_FOUND) return;
+      if (event.code === NOT_FOUND) {
+        this.onGone();
+        return;
+      }
       this.onConnection(false);
       const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.failures);
       this.failures += 1;

@@ -6,6 +6,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import DatabaseError
 
 from webapp.benchmarks.events import benchmark_group, member_group
 from webapp.benchmarks.models import Benchmark
@@ -14,6 +15,7 @@ from webapp.benchmarks.selectors import events_after
 from webapp.common.pacing import Paced
 
 NOT_FOUND = 4404
+TRY_AGAIN = 1013
 PAUSE_SECONDS = 0.4
 
 
@@ -29,7 +31,7 @@ class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
     async def connect(self) -> None:
         self.benchmark_id = self.scope["url_route"]["kwargs"]["benchmark_id"]
         self.groups_joined = [benchmark_group(self.benchmark_id), member_group(self.scope["user"].pk or 0)]
-        self.news = Paced(self._send_news, PAUSE_SECONDS)
+        self.news = Paced(self._send_or_close, PAUSE_SECONDS)
         self.progress: dict[str, Any] = {}
         self.told_of = 0
         if not await self._visible():
@@ -64,6 +66,13 @@ class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
 
     async def member_explanation(self, message: dict[str, Any]) -> None:
         await self.send_json(message["payload"])
+
+    async def _send_or_close(self) -> None:
+        try:
+            await self._send_news()
+        except DatabaseError:
+            # The browser comes back, and begins with a snapshot.
+            await self.close(code=TRY_AGAIN)
 
     async def _send_news(self) -> None:
         progress, self.progress = self.progress, {}

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils import translation
 
 from webapp.benchmarks.events import benchmark_group
@@ -23,6 +24,7 @@ from webapp.benchmarks.templatetags.figures import half_width, in_unit, method_t
 from webapp.common.pacing import Paced
 
 NOT_FOUND = 4404
+TRY_AGAIN = 1013
 MOST_WATCHED = 100
 PAUSE_SECONDS = 0.4
 
@@ -36,7 +38,7 @@ class BenchmarkListConsumer(AsyncJsonWebsocketConsumer):
         self.watched = _numbers(query)
         self.changed: set[int] = set()
         self.seq = 0
-        self.sending = Paced(self._send_changed, PAUSE_SECONDS)
+        self.sending = Paced(self._send_or_close, PAUSE_SECONDS)
         # Joined before the snapshot is taken, so that nothing falls between the two.
         for number in self.watched:
             await self.channel_layer.group_add(benchmark_group(number), self.channel_name)
@@ -70,6 +72,13 @@ class BenchmarkListConsumer(AsyncJsonWebsocketConsumer):
         if message.get("benchmark") in self.watched:
             self.changed.add(message["benchmark"])
             self.sending.ask()
+
+    async def _send_or_close(self) -> None:
+        try:
+            await self._send_changed()
+        except DatabaseError:
+            # The browser comes back, and begins with a snapshot.
+            await self.close(code=TRY_AGAIN)
 
     async def _send_changed(self) -> None:
         changed, self.changed = self.changed, set()
