@@ -12,6 +12,9 @@ pytestmark = [pytest.mark.system, pytest.mark.browser]
 # Quick to measure: no forwards but those that find the class.
 QUICK = "/benchmarks/new/?method=random_map&experiment=sparsity/gini@1"
 
+# Milliseconds: seconds where the machine has nothing else to do.
+MEASURED_WITHIN = 120_000
+
 
 def queue(page: Page, name: str, images: int = 3) -> int:
     """Queues a quick benchmark of the sample photographs by its form; its number."""
@@ -32,7 +35,7 @@ def test_rows_of_the_list_follow_without_moving(page: Page, member: str) -> None
     assert rows(page) == [str(second), str(first)]
     for number in (first, second):
         row = page.locator(f"[data-benchmark='{number}']")
-        expect(row.locator(".state")).to_have_text("Succeeded", timeout=30_000)
+        expect(row.locator(".state")).to_have_text("Succeeded", timeout=MEASURED_WITHIN)
         expect(row.locator("[data-live='done']")).to_have_text("3")
         expect(row.locator("[data-live='value']")).not_to_have_text("–")
     assert rows(page) == [str(second), str(first)]
@@ -93,7 +96,7 @@ def test_one_benchmark_is_renamed_noted_cloned_and_run_again(page: Page, member:
     page.go_back()
     page.get_by_role("button", name="Rerun").click()
     expect(page.get_by_text("Rerun of")).to_contain_text(f"#{number}")
-    expect(page.locator("#live .state")).to_have_text("Succeeded", timeout=30_000)
+    expect(page.locator("#live .state")).to_have_text("Succeeded", timeout=MEASURED_WITHIN)
 
 
 def test_a_shared_benchmark_is_seen_until_it_is_withdrawn(page: Page, member: str) -> None:
@@ -130,7 +133,7 @@ def test_several_models_are_queued_together(page: Page, member: str) -> None:
 
 def test_the_kind_of_plot_is_in_the_address(page: Page, member: str) -> None:
     queue(page, "Plots", images=5)
-    expect(page.locator("#live .state")).to_have_text("Succeeded", timeout=30_000)
+    expect(page.locator("#live .state")).to_have_text("Succeeded", timeout=MEASURED_WITHIN)
     page.reload()
     for kind in ("Violin plots", "Histogram"):
         page.get_by_role("link", name=kind).click()
