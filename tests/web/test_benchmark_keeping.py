@@ -115,6 +115,9 @@ def test_name_notes_and_tags(client: Client, benchmark: Benchmark) -> None:
     assert ">kept</textarea>" in page and f'value="{"x" * 41}"' in page
     assert "a tag has at most 40 characters" in page
     assert list(benchmark.tags.values_list("name", flat=True)) == ["a", "b"]
+    # Links on that page lead on from the benchmark's own address.
+    response = client.get(address("label", benchmark) + "?sort=-overall")
+    assert response["Location"] == address("detail", benchmark) + "?sort=-overall"
 
 
 def test_what_is_too_much_is_refused(benchmark: Benchmark) -> None:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.labels import label_benchmark, parse_tags
@@ -20,11 +20,13 @@ from webapp.benchmarks.views.detail import detail_page
 from webapp.benchmarks.views.list_actions import offer_undo
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @login_required
 def label(request: HttpRequest, pk: int) -> HttpResponse:
     """Changes the `name`, `notes` or `tags`, whichever are sent; what is refused stays in its field."""
     benchmark = _own(request, pk)
+    if request.method == "GET":
+        return _to_page(request, pk)
     sent = request.POST
     tags = parse_tags(sent["tags"]) if "tags" in sent else None
     try:
@@ -34,11 +36,13 @@ def label(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("benchmarks:detail", pk=pk)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @login_required
 def share(request: HttpRequest, pk: int) -> HttpResponse:
     """Shares with the lab (`lab` = on, off) or with the `member` named."""
     benchmark = _own(request, pk)
+    if request.method == "GET":
+        return _to_page(request, pk)
     if "lab" in request.POST:
         share_with_lab(benchmark, shared=request.POST["lab"] == "on")
         return _to_shares(pk)
@@ -87,6 +91,12 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _own(request: HttpRequest, pk: int) -> Benchmark:
     return get_object_or_404(Benchmark.objects.owned_by(request.user), pk=pk)
+
+
+def _to_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """What is followed on the page of a refusal, whose address is the form's, leads on from the benchmark's own."""
+    query = request.GET.urlencode()
+    return redirect(f"{reverse('benchmarks:detail', args=[pk])}{'?' if query else ''}{query}")
 
 
 def _to_shares(pk: int) -> HttpResponse:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,16 +17,17 @@ from django.views.decorators.http import require_POST
 from webapp.benchmarks.deletion import delete_benchmark, deleted_benchmarks, restore_benchmark
 from webapp.benchmarks.labels import add_tags, parse_tags
 from webapp.benchmarks.models import Benchmark, SavedView
-from webapp.benchmarks.saved_views import pin_benchmark, rename_view, save_view, view_query
+from webapp.benchmarks.saved_views import pin_benchmark, rename_view, save_view
 
 MOST_SELECTED = 200
+LONGEST_QUERY = 4000
 UNDO_TAG = "undo"
 
 
 def back_to_list(query: str) -> HttpResponseRedirect:
     """To the list as it was shown: `query` is what the form says of its address."""
     # Read and written anew, so that nothing but a query can get into the address.
-    query = view_query(query[:4000])
+    query = QueryDict(query[:LONGEST_QUERY]).urlencode()
     return redirect(f"{reverse('benchmarks:list')}?{query}" if query else "benchmarks:list")
 
 
@@ -106,6 +107,7 @@ def keep_view(request: HttpRequest) -> HttpResponse:
         messages.warning(request, " ".join(refusal.messages))
     else:
         messages.success(request, _("Saved the view “%(name)s”.") % {"name": view.name})
+        query = view.query
     return back_to_list(query)
 
 
