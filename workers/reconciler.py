@@ -23,6 +23,7 @@ from django.db.models.functions import Now  # noqa: E402
 
 from saliency_core.errors import SaliscopeError  # noqa: E402
 from webapp.benchmarks import transitions  # noqa: E402
+from webapp.benchmarks.deletion import purge_deleted_benchmark  # noqa: E402
 from webapp.benchmarks.figures import complete_figures, refresh_figures  # noqa: E402
 from webapp.benchmarks.models import Benchmark, Shard  # noqa: E402
 from webapp.benchmarks.selectors import idle_benchmark_worker_exists, silent_workers  # noqa: E402
@@ -77,6 +78,7 @@ def reconcile() -> None:
     fail_benchmarks_without_weights()
     advance_running_benchmarks()
     complete_ended_benchmark()
+    purge_deleted_benchmark()
 
 
 def fail_benchmarks_without_weights() -> None:

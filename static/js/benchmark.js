@@ -1,12 +1,13 @@
 // The page of a benchmark: live progress by WebSocket, results refreshed as shards finish, maps that arrive.
 
 import { drawCharts, onThemeChange } from "./charts.js";
+import { drawDistribution } from "./distributions.js";
 import { count, duration, fill, significant } from "./figures.js";
 import { LiveChannel } from "./live.js";
 import { MapColumn } from "./maps.js";
+import { STATE_CLASSES } from "./states.js";
 
 const REFRESH_PAUSE = 2000;
-const STATE_CLASSES = { running: "running", succeeded: "good", failed: "problem", cancelled: "stopped" };
 
 const live = document.getElementById("live");
 const texts = JSON.parse(document.getElementById("live-texts").textContent);
@@ -83,9 +84,9 @@ function receive(message) {
   if (message.benchmark) showState(message.benchmark);
   if (message.progress) showProgress(message.progress);
   if (message.classifier) showClassifier(message.classifier);
-  if (message.type === "event") {
+  if (message.type === "events") {
     refreshResults();
-    if (message.kind !== "queued" && message.progress.shards_done) noteNewImages(message.progress);
+    if (message.progress.shards_done) noteNewImages(message.progress);
   }
   if (message.type === "snapshot" && message.seq > renderedSeq()) {
     refreshResults();
@@ -104,7 +105,10 @@ const hidden = new Set((new URLSearchParams(window.location.search).get("hidden"
 
 function drawAll() {
   const data = document.getElementById("charts-data");
-  if (data) drawCharts(document, JSON.parse(data.textContent), hidden);
+  if (!data) return;
+  const charts = JSON.parse(data.textContent);
+  drawCharts(document, charts, hidden);
+  drawDistribution(document, charts, hidden);
 }
 
 function showLegend() {
@@ -152,6 +156,9 @@ document.addEventListener("htmx:load", (event) => {
 });
 document.getElementById("images-refresh").addEventListener("click", refreshImages);
 
-new LiveChannel(live.dataset.socket, receive, (connected) => {
-  show(fields.connection, connected ? "" : fields.connection.dataset.text);
-});
+new LiveChannel(
+  live.dataset.socket,
+  receive,
+  (connected) => show(fields.connection, connected ? "" : fields.connection.dataset.text),
+  () => show(fields.connection, fields.connection.dataset.gone),
+);

@@ -1,5 +1,5 @@
-// A WebSocket that comes back: 1, 2, 4, 8, then every 10 seconds. Messages are passed on as objects; an event
-// whose number was already seen is dropped.
+// A WebSocket that comes back: 1, 2, 4, 8, then every 10 seconds. Messages are passed on as objects; one whose number
+// was already seen is dropped.
 
 const LONGEST_PAUSE = 10000;
 const NOT_FOUND = 4404;
@@ -9,12 +9,14 @@ export class LiveChannel {
    * @param {string} path address of the socket on this host
    * @param {(message: object) => void} onMessage
    * @param {(connected: boolean) => void} onConnection
+   * @param {() => void} onGone called when what it is about is not there for the reader, or not any more
    */
-  constructor(path, onMessage, onConnection) {
+  constructor(path, onMessage, onConnection, onGone = () => {}) {
     const scheme = window.location.protocol === "https:" ? "wss" : "ws";
     this.address = `${scheme}://${window.location.host}${path}`;
     this.onMessage = onMessage;
     this.onConnection = onConnection;
+    this.onGone = onGone;
     this.seq = 0;
     this.failures = 0;
     this.retry = null;
@@ -35,7 +37,11 @@ export class LiveChannel {
     });
     this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
     this.socket.addEventListener("close", (event) => {
-      if (this.closed || event.code === NOT_FOUND) return;
+      if (this.closed) return;
+      if (event.code === NOT_FOUND) {
+        this.onGone();
+        return;
+      }
       this.onConnection(false);
       const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.failures);
       this.failures += 1;
@@ -60,7 +66,7 @@ export class LiveChannel {
   receive(message) {
     if (this.closed) return;
     if (message.type === "snapshot") this.seq = message.seq;
-    if (message.type === "event") {
+    if (message.type === "events" || message.type === "rows") {
       if (message.seq <= this.seq) return;
       this.seq = message.seq;
     }

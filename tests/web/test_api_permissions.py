@@ -17,6 +17,8 @@ from tests.web.api_calls import ROOT, Script, administrator, asked, finished_ben
 from webapp.accounts.models import ApiToken
 from webapp.accounts.tokens import create_token
 from webapp.api.urls import urlpatterns
+from webapp.benchmarks.deletion import delete_benchmark
+from webapp.benchmarks.sharing import share_with_lab, share_with_member
 from webapp.studio.asking import ask_for_prediction
 from webapp.studio.models import Explanation
 from webapp.studio.pictures import keep_picture
@@ -89,6 +91,25 @@ ROUTES = [
     Route("benchmarks", "benchmarks", "post", 201, 400, 400, lambda rows: asked(rows["row"])),
     Route("estimate", "benchmarks/estimate", "post", 200, 400, 400, lambda rows: asked(rows["row"])),
     own("benchmark", "benchmarks/{benchmark}"),
+    own(
+        "benchmark",
+        "benchmarks/{benchmark}",
+        "patch",
+        body=lambda rows: {"name": "Mine", "shared_with_lab": False},
+    ),
+    own("benchmark", "benchmarks/{benchmark}", "delete", 204),
+    own("rerun_benchmark", "benchmarks/{benchmark}/rerun", "post", 201),
+    Route("deleted_benchmarks", "benchmarks/deleted"),
+    own("restore_benchmark", "benchmarks/{deleted}/restore", "post"),
+    own("benchmark_shares", "benchmarks/{benchmark}/shares"),
+    own(
+        "benchmark_shares",
+        "benchmarks/{benchmark}/shares",
+        "post",
+        201,
+        body=lambda rows: {"member": rows["shared_member"].username},
+    ),
+    own("benchmark_share", "benchmarks/{benchmark}/shares/{shared_number}", "delete", 204),
     own("benchmark_images_csv", "benchmarks/{benchmark}/images.csv"),
     own("benchmark_report", "benchmarks/{benchmark}/report.txt"),
     own("benchmark_results", "benchmarks/{benchmark}/results.json"),
@@ -150,7 +171,14 @@ def rows(settings, tmp_path) -> dict[str, Any]:
     picture = keep_picture(owner=owner, upload=SimpleUploadedFile("a.png", small_png()))
     source = Source(None, "", picture)
     prediction = ask_for_prediction(owner=owner, classifier=classifier, source=source)
+    deleted = finished_benchmark(owner, classifier=classifier)
+    delete_benchmark(deleted)
+    shared_member = factories.member()
+    share_with_member(benchmark, member=shared_member.username)
     return {
+        "shared_member": shared_member,
+        "shared_number": shared_member.account_number,
+        "deleted": deleted.pk,
         "owner": owner,
         "picture": picture.pk,
         "prediction": prediction.pk,
@@ -209,6 +237,44 @@ def test_who_is_answered_what(route: Route, rows: dict[str, Any]) -> None:
             assert response["Content-Type"] == "application/json"
             for texts in response.json().values():
                 assert texts and all(isinstance(text, str) for text in texts)
+
+
+SHARED_READS = ("", "/images.csv", "/report.txt", "/results.json", "/events")
+SHARED_CHANGES = [
+    ("patch", "", {"name": "theirs"}),
+    ("delete", "", None),
+    ("post", "/cancel", {}),
+    ("post", "/resume", {}),
+    ("post", "/rerun", {}),
+    ("post", "/restore", {}),
+    ("get", "/shares", None),
+    ("post", "/shares", {"member": "anybody"}),
+]
+
+
+@pytest.mark.parametrize("how", ["member", "lab"])
+def test_those_it_is_shared_with_read_and_change_nothing(rows: dict[str, Any], how: str) -> None:
+    benchmark = rows["row"]
+    share_with_lab(benchmark, shared=how == "lab")
+    script = script_of(rows["shared_member"] if how == "member" else factories.member())
+    for name in SHARED_READS:
+        assert script.get(f"benchmarks/{benchmark.pk}{name}").status_code == 200, name
+    for method, name, body in SHARED_CHANGES:
+        path = f"benchmarks/{benchmark.pk}{name}"
+        response = getattr(script, method)(path, *([] if body is None else [body]))
+        assert response.status_code == 404, (method, name)
+    # Its model is the owner's own: the images and maps made with it are not shared.
+    images = script.post(f"benchmarks/{benchmark.pk}/explanations", {"images": ["000.jpg"]})
+    assert images.status_code == 404
+    (listed,) = script.get("benchmarks", {"owner": "shared"}).json()["results"]
+    assert (listed["id"], listed["is_own"], listed["owner"]) == (
+        benchmark.pk,
+        False,
+        rows["owner"].username,
+    )
+    assert script.get("benchmarks", {"owner": "mine"}).json()["count"] == 0
+    benchmark.refresh_from_db()
+    assert (benchmark.name, benchmark.deleted) == ("", None)
 
 
 def test_another_members_rows_are_in_no_list(rows: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from webapp.benchmarks.forms import BenchmarkForm
 from webapp.benchmarks.method_form import MethodForm
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.presets import preset_with, presets_of
+from webapp.library.models import Classifier
 
 pytestmark = pytest.mark.django_db
 
@@ -460,3 +461,93 @@ def test_queries_do_not_grow_with_the_methods(
     for methods in (["grad_cam"], ["grad_cam", "cam", "rise", "lrp", "group_cam", "msg_cam", "gradient"]):
         with django_assert_max_num_queries(12):
             client.get(address, {"method": methods})
+
+
+def several_models(member: User) -> tuple[Classifier, Classifier, dict[str, str | list[str]]]:
+    """A convolutional model and a transformer, and an address that asks for both."""
+    cnn = factories.classifier(name="Convolutional")
+    vit = factories.classifier(
+        name="Transformer",
+        family="vit",
+        description={
+            "layers": [{"name": "norm", "kind": "LayerNorm", "channels": 8, "height": 14, "width": 14}],
+            "default_layer": "norm",
+            "family": "vit",
+        },
+    )
+    asked = {"classifier": str(cnn.pk), "also": [str(vit.pk)], "number_of_images": "5"}
+    return cnn, vit, asked | {"experiment": "sparsity/gini@1"}
+
+
+def test_several_models_are_queued_together_each_with_its_own_methods(client: Client, member: User) -> None:
+    cnn, vit, asked = several_models(member)
+    methods = {
+        **of_method(0, key="gradient"),
+        **of_method(1, key="grad_cam", parameter_layer="features.0"),
+        **of_method(2, key="raw_attention"),
+    }
+    page = client.get(f"{reverse('benchmarks:new')}?{query(asked | methods).urlencode()}").content.decode()
+    assert "Left out for Convolutional:" in page and "Queue 2 benchmarks" in page
+    fields = sent_fields(client, **asked, **methods)
+    assert fields["also"] == [str(vit.pk)]
+    fields |= {"name": "Both", "tags": "families, paper"}
+    response = client.post(reverse("benchmarks:new"), fields)
+    assert response.status_code == 302, response.context["form"].errors
+    first, second = Benchmark.objects.order_by("pk")
+    assert (first.classifier, second.classifier) == (cnn, vit)
+    assert first.submission == second.submission is not None
+    assert [each["key"] for each in first.specification["methods"]] == ["gradient", "grad_cam"]
+    assert first.specification["methods"][1]["parameters"] == {"layer": "features.0"}
+    assert [each["key"] for each in second.specification["methods"]] == ["gradient", "raw_attention"]
+    for benchmark in (first, second):
+        assert benchmark.name == "Both"
+        assert [tag.name for tag in benchmark.tags.all()] == ["families", "paper"]
+    assert (
+        "Queued together with" in client.get(reverse("benchmarks:detail", args=[first.pk])).content.decode()
+    )
+
+
+def test_a_layer_that_a_further_model_lacks_becomes_its_usual_one(client: Client, member: User) -> None:
+    first = factories.classifier()
+    layers = [{"name": "stage.4", "kind": "ReLU", "channels": 8, "height": 7, "width": 7}]
+    second = factories.classifier(description={"layers": layers, "default_layer": "stage.4", "family": "cnn"})
+    asked = {"classifier": str(first.pk), "also": [str(second.pk)], "experiment": "sparsity/gini@1"}
+    fields = sent_fields(client, **asked, **of_method(0, key="grad_cam", parameter_layer="features.0"))
+    assert client.post(reverse("benchmarks:new"), fields).status_code == 302
+    assert [
+        benchmark.specification["methods"][0]["parameters"] for benchmark in Benchmark.objects.order_by("pk")
+    ] == [{"layer": "features.0"}, {"layer": "stage.4"}]
+
+
+def test_of_several_models_all_are_queued_or_none(client: Client, member: User) -> None:
+    _cnn, _vit, asked = several_models(member)
+    fields = sent_fields(client, **asked, **of_method(0, key="raw_attention"))
+    response = client.post(reverse("benchmarks:new"), fields | {"name": "Kept", "tags": "kept"})
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert "None of the methods can explain Convolutional" in page
+    assert 'value="Kept"' in page and 'value="kept"' in page
+    assert not Benchmark.objects.exists()
+
+
+def test_the_time_of_several_models_is_told_for_each_and_in_total(client: Client, member: User) -> None:
+    cnn, vit, asked = several_models(member)
+    factories.node(device="Test processor")
+    for classifier, rate in ((cnn, 10.0), (vit, 5.0)):
+        classifier.rates.create(device="Test processor", images_per_second=rate)
+    asked |= {"experiment": "insertion_deletion/thesis@1", **of_method(0, key="gradient")}
+    context = client.get(f"{reverse('benchmarks:expected_time')}?{query(asked).urlencode()}").context
+    # 228 forward equivalents an image, as of Grad-CAM.
+    assert [plan.estimate.seconds for plan in context["plans"]] == [5 * 228 / 10, 5 * 228 / 5]
+    assert context["total_seconds"] == 5 * 228 / 10 + 5 * 228 / 5
+
+
+def test_a_name_that_is_too_long_is_refused_beside_its_field(client: Client, member: User) -> None:
+    response = client.post(
+        reverse("benchmarks:new"), sent_fields(client) | {"name": "x" * 121, "tags": "y" * 41}
+    )
+    assert response.status_code == 422
+    assert list(response.context["form"].errors) == ["name"]
+    response = client.post(reverse("benchmarks:new"), sent_fields(client) | {"tags": "y" * 41})
+    assert list(response.context["form"].errors) == ["tags"]
+    assert not Benchmark.objects.exists()

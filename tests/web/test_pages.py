@@ -50,6 +50,7 @@ def addresses(benchmark: Benchmark) -> dict[str, str]:
     return {
         "benchmarks": reverse("benchmarks:list"),
         "benchmarks in a state": reverse("benchmarks:list") + "?state=running",
+        "deleted benchmarks": reverse("benchmarks:deleted"),
         "new benchmark": reverse("benchmarks:new"),
         "expected time": reverse("benchmarks:expected_time") + "?number_of_images=7",
         "benchmark": reverse("benchmarks:detail", kwargs=own),

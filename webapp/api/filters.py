@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
+from webapp.benchmarks.list_filters import MINE, SHARED, matching, owned, with_part
 from webapp.benchmarks.models import Benchmark
 from webapp.library.models import Classifier, Dataset
 from webapp.studio.models import Explanation
@@ -22,6 +23,16 @@ class BenchmarkFilter(filters.FilterSet):
     dataset = filters.NumberFilter(field_name="dataset_id", min_value=1, max_value=LARGEST_ID)
     created_after = filters.IsoDateTimeFilter(field_name="created", lookup_expr="gte")
     created_before = filters.IsoDateTimeFilter(field_name="created", lookup_expr="lt")
+    q = filters.CharFilter(
+        method="search", help_text="Words in number, name, notes, tags, model or data set."
+    )
+    method = filters.CharFilter(method="of_method", help_text="Key of a method that it measures.")
+    experiment = filters.CharFilter(method="of_experiment", help_text="Key of an experiment that it makes.")
+    tag = filters.CharFilter(field_name="tags__name")
+    owner = filters.ChoiceFilter(
+        choices=[(MINE, "one's own"), (SHARED, "those of others that one sees")], method="of_owner"
+    )
+    submission = filters.UUIDFilter(help_text="Those that were queued together.")
     order = filters.OrderingFilter(
         fields=["id", "created", "started", "finished", "state", "number_of_images"],
         help_text="With a leading “-” in descending order; newest first unless given.",
@@ -30,6 +41,18 @@ class BenchmarkFilter(filters.FilterSet):
     class Meta:
         model = Benchmark
         fields: list[str] = []
+
+    def search(self, queryset: QuerySet[Benchmark], _name: str, text: str) -> QuerySet[Benchmark]:
+        return matching(queryset, text)
+
+    def of_method(self, queryset: QuerySet[Benchmark], _name: str, key: str) -> QuerySet[Benchmark]:
+        return with_part(queryset, "methods", key)
+
+    def of_experiment(self, queryset: QuerySet[Benchmark], _name: str, key: str) -> QuerySet[Benchmark]:
+        return with_part(queryset, "experiments", key)
+
+    def of_owner(self, queryset: QuerySet[Benchmark], _name: str, whose: str) -> QuerySet[Benchmark]:
+        return owned(queryset, self.request.user, whose)
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
         found = super().filter_queryset(queryset)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapp.benchmarks.events import benchmark_group, send
+from webapp.benchmarks.events import announce_progress
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.payloads import classifier_payload
 from webapp.library.events import announce
@@ -15,7 +15,4 @@ def announce_classifier(classifier: Classifier) -> None:
     classifier.refresh_from_db()
     waiting = Benchmark.objects.filter(classifier=classifier, state=Benchmark.State.QUEUED)
     for benchmark_id in waiting.values_list("pk", flat=True):
-        send(
-            benchmark_group(benchmark_id),
-            {"type": "benchmark.progress", "payload": {"classifier": classifier_payload(classifier)}},
-        )
+        announce_progress(benchmark_id, {"classifier": classifier_payload(classifier)})

@@ -6,17 +6,24 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import DatabaseError
 
 from webapp.benchmarks.events import benchmark_group, member_group
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.payloads import event_payload, snapshot_payload, state_payload
 from webapp.benchmarks.selectors import events_after
+from webapp.common.pacing import Paced
 
 NOT_FOUND = 4404
+TRY_AGAIN = 1013
+PAUSE_SECONDS = 0.4
 
 
 class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
-    """Sends one member one benchmark. What is not visible to them does not exist: the socket closes with 4404."""
+    """Sends one member one benchmark. What is not visible to them does not exist: the socket closes with 4404.
+
+    What happens is sent together, a few times a second; before each message it is looked whether they still may see it.
+    """
 
     benchmark_id: int
     seq: int
@@ -24,6 +31,9 @@ class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
     async def connect(self) -> None:
         self.benchmark_id = self.scope["url_route"]["kwargs"]["benchmark_id"]
         self.groups_joined = [benchmark_group(self.benchmark_id), member_group(self.scope["user"].pk or 0)]
+        self.news = Paced(self._send_or_close, PAUSE_SECONDS)
+        self.progress: dict[str, Any] = {}
+        self.told_of = 0
         if not await self._visible():
             # Accepted first: a refused handshake shows the browser no code, and it would try again for ever.
             await self.accept()
@@ -38,22 +48,46 @@ class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
         await self.send_json(snapshot)
 
     async def disconnect(self, code: int) -> None:
+        await self.news.stop()
         for group in self.groups_joined:
             await self.channel_layer.group_discard(group, self.channel_name)
 
     async def benchmark_event(self, message: dict[str, Any]) -> None:
-        if message["seq"] <= self.seq:
-            return
-        events, state = await self._events_and_state()
-        for event in events:
-            self.seq = event["seq"]
-            await self.send_json({**event, **state})
+        self.told_of = max(self.told_of, message["seq"])
+        if self.told_of > self.seq:
+            self.news.ask()
 
     async def benchmark_progress(self, message: dict[str, Any]) -> None:
-        await self.send_json({"type": "progress", **message["payload"]})
+        self.progress |= message["payload"]
+        self.news.ask()
+
+    async def benchmark_access(self, message: dict[str, Any]) -> None:
+        self.news.ask()
 
     async def member_explanation(self, message: dict[str, Any]) -> None:
         await self.send_json(message["payload"])
+
+    async def _send_or_close(self) -> None:
+        try:
+            await self._send_news()
+        except DatabaseError:
+            # The browser comes back, and begins with a snapshot.
+            await self.close(code=TRY_AGAIN)
+
+    async def _send_news(self) -> None:
+        progress, self.progress = self.progress, {}
+        if not await self._visible():
+            await self.close(code=NOT_FOUND)
+            return
+        if self.told_of > self.seq:
+            events, state = await self._events_and_state()
+            if events:
+                self.seq = events[-1]["seq"]
+                # The state is read after the events: any progress told of before is part of it.
+                await self.send_json({"type": "events", "seq": self.seq, "events": events, **state})
+                progress = {}
+        if progress:
+            await self.send_json({"type": "progress", **progress})
 
     @database_sync_to_async
     def _visible(self) -> bool:

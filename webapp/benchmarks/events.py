@@ -1,7 +1,8 @@
 """Events of a benchmark: written with what they tell of, then sent to whoever is watching.
 
 An event is a numbered row; the message that follows it carries only its number, and a socket sends its browser all
-rows after the last one it sent. So nothing is missed, doubled or out of order, whatever happens to messages.
+rows after the last one it sent, several together where they come quickly. So nothing is missed, doubled or out of
+order, whatever happens to messages.
 Progress in between is not kept: it is sent as it is, or lost.
 """
 
@@ -35,11 +36,19 @@ def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None
     seq = Benchmark.objects.values_list("last_event_seq", flat=True).get(pk=benchmark.pk)
     event = BenchmarkEvent.objects.create(benchmark=benchmark, seq=seq, kind=kind, payload=payload or {})
     transaction.on_commit(
-        lambda: send(benchmark_group(benchmark.pk), {"type": "benchmark.event", "seq": seq})
+        lambda: send(
+            benchmark_group(benchmark.pk), {"type": "benchmark.event", "benchmark": benchmark.pk, "seq": seq}
+        )
     )
     return event
 
 
 def announce_progress(benchmark_id: int, payload: dict[str, Any]) -> None:
     """Tells watchers how far a benchmark is; not kept."""
-    send(benchmark_group(benchmark_id), {"type": "benchmark.progress", "payload": payload})
+    message = {"type": "benchmark.progress", "benchmark": benchmark_id, "payload": payload}
+    send(benchmark_group(benchmark_id), message)
+
+
+def announce_access(benchmark_id: int) -> None:
+    """Has the open sockets of a benchmark look again whether their members may see it."""
+    send(benchmark_group(benchmark_id), {"type": "benchmark.access", "benchmark": benchmark_id})

@@ -31,11 +31,11 @@ class MethodOption:
     applies: bool
 
 
-def method_options(classifier: Classifier | None) -> list[tuple[str, list[MethodOption]]]:
-    """All methods, grouped by family, and whether they can explain the model."""
+def method_options(classifiers: Sequence[Classifier]) -> list[tuple[str, list[MethodOption]]]:
+    """All methods, grouped by family, and whether they can explain any of the models."""
     groups: dict[str, list[MethodOption]] = {family: [] for family in FAMILIES}
     for method in method_descriptions():
-        applies = classifier is None or why_not_applicable(classifier, method.key) is None
+        applies = not classifiers or any(why_not_applicable(each, method.key) is None for each in classifiers)
         groups[method.family].append(MethodOption(method.key, gettext(method.title), applies))
     return [(str(FAMILIES[family]), methods) for family, methods in groups.items() if methods]
 

@@ -34,8 +34,10 @@ from webapp.benchmarks.form_choices import (
     method_options,
     protocol_choices,
 )
+from webapp.benchmarks.labels import LONGEST_NAME
 from webapp.benchmarks.method_form import ENHANCEMENT_PREFIX, PREFIX, MethodForm
 from webapp.benchmarks.refusals import MOST_METHODS
+from webapp.benchmarks.submissions import MOST_MODELS, ModelPlan, plan_models
 from webapp.common.forms import add_refusal
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
@@ -46,6 +48,9 @@ USUAL_METHOD = {"cnn": "grad_cam", "vit": "transformer_attribution"}
 """What the form shows first, by the classifier's family."""
 USUAL_EXPERIMENT = "insertion_deletion/thesis@1"
 OWN_LIST = "own"
+SHOWN_AS_ASKED = (
+    "number_of_images", "subset_seed", "stratified", "class_mapping", "class_list", "name", "tags",
+)  # fmt: skip
 METHOD_FIELD = re.compile(r"method-(\d{1,4})-(\w+)")
 PLACE_IN_METHOD = re.compile(r"methods\.(\d+)\.(key|parameters|enhancement)(?:\.(\w+))?")
 PLACE_OF_EXPERIMENT = re.compile(r"experiments\.(\d+)")
@@ -64,6 +69,15 @@ class BenchmarkForm(forms.Form):
     """
 
     classifier = forms.ModelChoiceField(Classifier.objects.none(), label=_("Model"), empty_label=None)
+    also = forms.ModelMultipleChoiceField(
+        Classifier.objects.none(),
+        label=_("Also on these models"),
+        required=False,
+        help_text=_(
+            "One benchmark for each model. Methods that can't explain a model are left out there, and where it has no "
+            "layer of the chosen name its usual one is taken."
+        ),
+    )
     dataset = forms.ModelChoiceField(Dataset.objects.none(), label=_("Data set"), empty_label=None)
     number_of_images = forms.IntegerField(label=_("Number of images"), min_value=1)
     subset_seed = forms.IntegerField(
@@ -93,6 +107,10 @@ class BenchmarkForm(forms.Form):
         ),
     )
     class_file = forms.FileField(label=_("… or a file with it"), required=False)
+    name = forms.CharField(label=_("Name of the benchmark"), required=False, max_length=LONGEST_NAME)
+    tags = forms.CharField(
+        label=_("Tags"), required=False, max_length=1000, help_text=_("Several with commas between them.")
+    )
     sent = forms.CharField(widget=forms.HiddenInput, required=False, initial="1")
 
     def __init__(
@@ -109,9 +127,11 @@ class BenchmarkForm(forms.Form):
         self.method_errors: list[str] = []
         self.experiment_errors: dict[str, list[str]] = {}
         self.fields["classifier"].queryset = classifiers_for(owner)
+        self.fields["also"].queryset = classifiers_for(owner)
         self.fields["dataset"].queryset = datasets_for(owner)
         self.fields["experiment"].choices = protocol_choices()
         self.chosen_classifier = self._chosen("classifier")
+        self.further_classifiers = self._further_classifiers()
         self.chosen_dataset = self._chosen("dataset")
         self.chosen_experiments = self._chosen_experiments()
         self._limit_number_of_images()
@@ -131,6 +151,43 @@ class BenchmarkForm(forms.Form):
             found = found or queryset.first()
         self.initial.setdefault(name, found.pk if found else None)
         return found
+
+    def _further_classifiers(self) -> list[Classifier]:
+        """Those ticked besides the first one."""
+        keys = {int(key) for key in self.source.getlist("also") if key.isdecimal() and len(key) < 12}
+        keys -= {getattr(self.chosen_classifier, "pk", None)}
+        found = list(self.fields["also"].queryset.filter(pk__in=keys)[: MOST_MODELS - 1]) if keys else []
+        self.initial["also"] = found
+        return found
+
+    @cached_property
+    def other_classifiers(self) -> list[tuple[Classifier, bool]]:
+        """All models but the first one, and whether each is ticked."""
+        ticked = {each.pk for each in self.further_classifiers}
+        rows = self.fields["also"].queryset.prefetch_related(None).defer("description", "class_names")
+        others = rows.exclude(pk=getattr(self.chosen_classifier, "pk", None))
+        return [(row, row.pk in ticked) for row in others]
+
+    @cached_property
+    def plans(self) -> list[ModelPlan]:
+        """What becomes of each model where there are several; none for a single one."""
+        rows = self.chosen_classifier, self.chosen_dataset
+        if not self.further_classifiers or None in rows or not self.specified_experiments:
+            return []
+        try:
+            mapping = self._explicit_mapping(
+                self["class_mapping"].value() or "", self["class_list"].value() or ""
+            )
+        except ValidationError:
+            mapping = None
+        return plan_models(
+            classifiers=[self.chosen_classifier, *self.further_classifiers],
+            dataset=self.chosen_dataset,
+            methods=self.specified_methods,
+            experiments=self.specified_experiments,
+            images=self.images,
+            class_mapping=mapping if self.class_labels_count else None,
+        )
 
     def _chosen_experiments(self) -> list[str]:
         """Ticked protocols, as "insertion_deletion/thesis@1"."""
@@ -197,7 +254,7 @@ class BenchmarkForm(forms.Form):
 
     def _show_chosen(self) -> None:
         """Takes initial values from the address, unless they don't fit what else is chosen there."""
-        for name in ("number_of_images", "subset_seed", "stratified", "class_mapping", "class_list"):
+        for name in SHOWN_AS_ASKED:
             if name not in self.source:
                 continue
             try:
@@ -219,7 +276,7 @@ class BenchmarkForm(forms.Form):
 
     @cached_property
     def method_options(self) -> list[tuple[str, list[MethodOption]]]:
-        return method_options(self.chosen_classifier)
+        return method_options([each for each in (self.chosen_classifier, *self.further_classifiers) if each])
 
     @property
     def experiment_groups(self) -> list[ExperimentGroup]:
@@ -330,6 +387,8 @@ class BenchmarkForm(forms.Form):
         state: list[tuple[str, str]] = [("sent", "1")]
         for name in ("classifier", "dataset", "number_of_images", "subset_seed"):
             state.append((name, str(self[name].value() or "")))
+        state += [("also", str(each.pk)) for each in self.further_classifiers]
+        state += [(name, self[name].value() or "") for name in ("name", "tags")]
         if self["stratified"].value():
             state.append(("stratified", "on"))
         state += [("experiment", value) for value in self.chosen_experiments]

@@ -2,7 +2,8 @@
 
 - `snapshot`: first, and after every reconnection: seq, benchmark, classifier, progress. Figures are
   fetched with the parts of the page.
-- `event`: one row of the log, in order without gaps: seq, kind, payload, created, and what a snapshot has.
+- `events`: rows of the log, in order without gaps: seq of the last, events (seq, kind, payload, created), and what a
+  snapshot has. What happens within a fraction of a second comes in one message.
 - `progress`: in between, not kept: progress, or classifier while its weights are awaited.
 - `explanation`: a map that was asked for: id, state, overlay_url, problem.
 """
@@ -53,7 +54,6 @@ def progress_payload(benchmark: Benchmark) -> dict[str, Any]:
 
 def event_payload(event: BenchmarkEvent) -> dict[str, Any]:
     return {
-        "type": "event",
         "seq": event.seq,
         "kind": event.kind,
         "payload": event.payload,

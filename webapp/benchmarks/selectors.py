@@ -8,8 +8,20 @@ from datetime import timedelta
 from threading import Lock
 from typing import Any
 
-from django.db.models import Count, Exists, F, FloatField, Max, OuterRef, Q, QuerySet, Sum
-from django.db.models.functions import Cast, Now
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    FloatField,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
+from django.db.models.functions import Cast, Coalesce, Now
 
 from saliency_core.experiments.columns import Columns
 from webapp.accounts.models import User
@@ -24,8 +36,11 @@ _kept_lock = Lock()
 
 
 def benchmarks_for(user: User) -> QuerySet[Benchmark]:
-    """A member's benchmarks, newest first, with `images_done`."""
-    done = Sum(F("shards__stop") - F("shards__start"), filter=Q(shards__state=Shard.State.DONE), default=0)
+    """The benchmarks that a member sees, newest first, with `images_done`."""
+    # A subquery, so that only the shards of the rows that are taken are counted.
+    finished = Shard.objects.filter(benchmark=OuterRef("pk"), state=Shard.State.DONE).order_by()
+    images = finished.values("benchmark").annotate(images=Sum(F("stop") - F("start"))).values("images")
+    done = Coalesce(Subquery(images, output_field=IntegerField()), 0)
     return (
         Benchmark.objects.visible_to(user)
         .select_related("classifier", "dataset", "owner")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -11,6 +12,7 @@ from django.db import transaction
 from webapp.accounts.models import User
 from webapp.benchmarks import transitions
 from webapp.benchmarks.events import record_event
+from webapp.benchmarks.labels import label_benchmark, label_problems
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.refusals import problems_of_the_images, problems_of_the_work
 from webapp.benchmarks.specification import build_specification
@@ -39,19 +41,25 @@ def create_benchmark(
     subset_seed: int = 0,
     class_mapping: Mapping[str, Sequence[str]] | None = None,
     stratified: bool = False,
+    name: str = "",
+    tags: Sequence[str] = (),
+    submission: UUID | None = None,
+    origin: Benchmark | None = None,
 ) -> Benchmark:
     """Checks, freezes and queues a benchmark; asks for the classifier's weights if they are not there yet.
 
     `methods`: each a `key` with `parameters` and `enhancement` (its parameters, None without it); `experiments`: each
     a `key` and a `protocol`. `class_mapping`: label → what the model calls it (see saliency_core.datasets.mapping),
-    where the data set's own names do not do. `stratified`: every class has its share of the images.
+    where the data set's own names do not do. `stratified`: every class has its share of the images. `submission`: the
+    same for all that are queued together; `origin`: the benchmark that this one repeats.
 
-    Raises ValidationError saying what to change, by place: "number_of_images", "stratified", "class_mapping",
-    "methods" and "experiments" as a whole, "methods.0.key", "methods.0.parameters.layer",
+    Raises ValidationError saying what to change, by place: "name", "tags", "number_of_images", "stratified",
+    "class_mapping", "methods" and "experiments" as a whole, "methods.0.key", "methods.0.parameters.layer",
     "methods.0.enhancement.stride", "experiments.0".
     """
     problems = problems_of_the_images(dataset, number_of_images, stratified)
     problems |= problems_of_the_work(classifier, dataset, methods, experiments, class_mapping)
+    problems |= label_problems(name=name, tags=tags)
     if problems:
         raise ValidationError(problems)
     specification = build_specification(
@@ -70,7 +78,10 @@ def create_benchmark(
         dataset=dataset,
         specification=specification,
         number_of_images=number_of_images,
+        submission=submission,
+        origin=origin,
     )
+    label_benchmark(benchmark, name=name or None, tags=tags or None)
     record_event(benchmark, "queued")
     request_preparation(classifier)
     hints.wake_benchmark_workers()

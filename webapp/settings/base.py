@@ -24,6 +24,9 @@ WEIGHTS_FOLDERS = (WEIGHTS_DIR, Path(_extra_weights).expanduser()) if _extra_wei
 """Where weight files are looked for, in this order."""
 ALLOW_WEIGHTS_DOWNLOAD: bool = env.bool("SALISCOPE_ALLOW_DOWNLOADS", default=True)
 
+DELETED_BENCHMARKS_KEPT_DAYS: int = env.int("SALISCOPE_DELETED_KEPT_DAYS", default=7)
+"""So long a deleted benchmark can be brought back."""
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 
 from saliency_core.errors import ParameterError
 from saliency_core.experiments.base import experiment_description
+from webapp.benchmarks.labels import LONGEST_NAME, LONGEST_TAG, MOST_TAGS
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 from webapp.benchmarks.selectors import environments_of, progress_of, working_seconds
@@ -64,6 +65,11 @@ class BenchmarkRequestSerializer(serializers.Serializer):
         default=None,
         allow_null=True,
         help_text="Label → the model's classes, where the data set's own names do not do; [] leaves a label out.",
+    )
+
+    name = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_NAME)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=LONGEST_TAG), default=list, max_length=MOST_TAGS
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -133,12 +139,24 @@ class BenchmarkSerializer(serializers.ModelSerializer):
         help_text="`entries`: counts and figures of each method under each experiment, as last computed."
     )
 
+    owner = serializers.CharField(source="owner.username")
+    is_own = serializers.SerializerMethodField(help_text="Only one's own can be changed.")
+    tags = serializers.SerializerMethodField()
+    origin = serializers.IntegerField(source="origin_id", allow_null=True, help_text="What it is a rerun of.")
+
     class Meta:
         model = Benchmark
         fields = [
-            "id", "url", "page", "state", "problem", "classifier", "dataset", "methods", "experiments",
+            "id", "url", "page", "name", "notes", "tags", "owner", "is_own", "shared_with_lab", "origin",
+            "submission", "state", "problem", "classifier", "dataset", "methods", "experiments",
             "number_of_images", "images_done", "images_total", "figures", "created", "started", "finished",
         ]  # fmt: skip
+
+    def get_is_own(self, benchmark: Benchmark) -> bool:
+        return benchmark.owner_id == self.context["request"].user.pk
+
+    def get_tags(self, benchmark: Benchmark) -> list[str]:
+        return [tag.name for tag in benchmark.tags.all()]
 
     @extend_schema_field(ChosenMethodSerializer(many=True))
     def get_methods(self, benchmark: Benchmark) -> list[dict[str, Any]]:

@@ -23,10 +23,14 @@ from webapp.api.serializers.benchmarks import (
     EstimateSerializer,
     EventSerializer,
 )
+from webapp.api.serializers.keeping import BenchmarkChangeSerializer
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle
 from webapp.benchmarks import services
+from webapp.benchmarks.deletion import delete_benchmark
+from webapp.benchmarks.labels import label_benchmark
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for, events_after
+from webapp.benchmarks.sharing import share_with_lab
 from webapp.benchmarks.views import downloads
 
 MOST_EVENTS = 500
@@ -69,8 +73,11 @@ class Benchmarks(mixins.ListModelMixin, BenchmarkView):
     filterset_class = BenchmarkFilter
     throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
 
+    def get_queryset(self) -> QuerySet[Benchmark]:
+        return super().get_queryset().prefetch_related("tags")
+
     def get(self, request: Request) -> Response:
-        """One's benchmarks, newest first."""
+        """The benchmarks that one sees, newest first."""
         return self.list(request)
 
     @extend_schema(
@@ -99,6 +106,25 @@ class BenchmarkDetail(BenchmarkView):
     def get(self, request: Request, pk: int) -> Response:
         """One benchmark: progress, figures, failures, and everything that its figures depend on."""
         return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=BenchmarkChangeSerializer, responses=BenchmarkDetailSerializer)
+    def patch(self, request: Request, pk: int) -> Response:
+        """Changes name, notes, tags, or whether the lab sees it."""
+        benchmark = self.get_own_object()
+        asked = BenchmarkChangeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        changes = asked.validated_data
+        shared = changes.pop("shared_with_lab", None)
+        label_benchmark(benchmark, **changes)
+        if shared is not None:
+            share_with_lab(benchmark, shared=shared)
+        return self.answer(pk)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Deletes it, cancelled first if it is not over; `restore` brings it back within some days."""
+        delete_benchmark(self.get_own_object())
+        return Response(status=204)
 
 
 class CancelBenchmark(BenchmarkView):

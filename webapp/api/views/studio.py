@@ -8,7 +8,7 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,6 +26,7 @@ from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrott
 from webapp.benchmarks.methods import specified_method
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for, results_of
+from webapp.benchmarks.sharing import may_see_images
 from webapp.studio import kept
 from webapp.studio.asking import ask_for_maps
 from webapp.studio.models import Explanation
@@ -52,6 +53,8 @@ class BenchmarkExplanations(ApiView):
     def post(self, request: Request, pk: int) -> Response:
         """Asks for the maps that the benchmark measured, drawn again; poll each at its `url` until it is ready."""
         benchmark = self.get_object()
+        if not may_see_images(request.user, benchmark):
+            raise NotFound
         asked = ExplanationRequestSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         images = list(dict.fromkeys(asked.validated_data["images"]))

@@ -15,6 +15,7 @@ from webapp.benchmarks.figures import Headline
 from webapp.benchmarks.figures import headline as find_headline
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark
+from webapp.common.notes_markup import render_notes
 
 register = template.Library()
 
@@ -196,3 +197,23 @@ def event_text(event: Any) -> str:
         % images,
     }
     return texts.get(event.kind, event.kind)
+
+
+@register.filter
+def undo_numbers(tags: str) -> list[str]:
+    """The benchmarks that a message offers to bring back, by its tags; none for other messages."""
+    first, *numbers = tags.split() if tags else [""]
+    return numbers if first == "undo" else []
+
+
+@register.filter
+def notes_html(text: str) -> str:
+    """Notes as paragraphs, lists, code and links."""
+    return render_notes(text)
+
+
+@register.filter
+def excerpt(text: str, length: int = 90) -> str:
+    """The beginning of a text on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"

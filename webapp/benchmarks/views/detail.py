@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -13,7 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from saliency_core.experiments.base import experiment_description, protocol
 from webapp.benchmarks import services
+from webapp.benchmarks.distributions import BOX, KINDS, distribution, kind_of
 from webapp.benchmarks.experiment_page import ExperimentPage
+from webapp.benchmarks.keeping import Access, Keeping
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.protocol_facts import protocol_facts
@@ -28,13 +31,19 @@ EVENTS_SHOWN = 50
 @require_GET
 @login_required
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    return detail_page(request, pk)
+
+
+def detail_page(request: HttpRequest, pk: int, refusal: ValidationError | None = None) -> HttpResponse:
+    """The page; after a `refusal` (by field: name, notes, tags, member) with what was typed still in its fields."""
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
     context = _live_context(request, benchmark)
     context |= {
-        **images_context(request, context["shown"]),
+        **images_context(request, context["shown"], context["access"]),
         "texts": live_texts(),
+        "keeping": Keeping(benchmark, request.user, request.POST if refusal else None, refusal),
     }
-    return render(request, "benchmarks/detail.html", context)
+    return render(request, "benchmarks/detail.html", context, status=422 if refusal else 200)
 
 
 @require_GET
@@ -73,8 +82,15 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
     specification = benchmark.specification
     chosen = shown.experiment
     charts = shown.charts()
+    kind = kind_of(request.GET.get("plot", ""))
+    if charts is not None and kind != BOX:
+        # With one method the table has all figures; the plot shows the one that is asked for.
+        keys = {shown.figure.key} if shown.single else None
+        charts["distribution"] = distribution(shown.units(), kind, keys)
     return {
         "benchmark": benchmark,
+        "is_owner": benchmark.owner_id == request.user.pk,
+        "access": Access(request.user, benchmark),
         "progress": progress_of(benchmark),
         "shown": shown,
         "experiments": [
@@ -89,6 +105,8 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
         "experiment": chosen.description,
         "protocol": chosen.protocol,
         "protocol_facts": protocol_facts(chosen.protocol),
+        "plot_kind": kind,
+        "plot_kinds": KINDS,
         "curves": chosen.curves(),
         "matrix": shown.matrix(),
         "differences": shown.difference_rows(),

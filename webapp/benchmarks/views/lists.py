@@ -1,41 +1,56 @@
-"""The list of benchmarks and the page of workers."""
+"""The list of benchmarks, those that were deleted, and the page of workers."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from webapp.benchmarks.deletion import deleted_benchmarks
+from webapp.benchmarks.list_page import ListPage, seconds_taken
 from webapp.benchmarks.models import Benchmark
-from webapp.benchmarks.selectors import benchmarks_for, live_workers
+from webapp.benchmarks.selectors import live_workers
 
-PAGE_SIZE = 25
+MOST_DELETED_SHOWN = 200
 
 
 @require_GET
 @login_required
 def benchmark_list(request: HttpRequest) -> HttpResponse:
-    """The member's benchmarks; `state` and `page` in the address."""
-    counts = dict(
-        Benchmark.objects.visible_to(request.user).order_by().values_list("state").annotate(count=Count("pk"))
-    )
-    state = request.GET.get("state", "")
-    benchmarks = benchmarks_for(request.user)
-    if state in Benchmark.State.values:
-        benchmarks = benchmarks.filter(state=state)
-    context = {
-        "page": Paginator(benchmarks, PAGE_SIZE).get_page(request.GET.get("page")),
-        "state": state,
-        "states": [(value, label, counts.get(value, 0)) for value, label in Benchmark.State.choices],
-        "total": sum(counts.values()),
-    }
+    """The benchmarks that the member sees. All that is chosen stands in the address; see ListPage and ListFilter."""
+    shown = ListPage(request.user, request.GET)
+    for row in shown.page.object_list:
+        row.seconds = seconds_taken(row)
+    context = {"shown": shown, "page": shown.page, "form": shown.filter.form, "texts": list_texts()}
+    context["language"] = get_language()
     return render(request, "benchmarks/list.html", context)
+
+
+@require_GET
+@login_required
+def deleted(request: HttpRequest) -> HttpResponse:
+    """What the member has deleted and can still bring back."""
+    rows = deleted_benchmarks(request.user)[:MOST_DELETED_SHOWN]
+    days = settings.DELETED_BENCHMARKS_KEPT_DAYS
+    return render(request, "benchmarks/deleted.html", {"benchmarks": rows, "days": days})
 
 
 @require_GET
 @login_required
 def workers(request: HttpRequest) -> HttpResponse:
     return render(request, "benchmarks/workers.html", {"workers": live_workers()})
+
+
+def list_texts() -> dict[str, Any]:
+    """What the list's script writes, in the reader's language."""
+    return {
+        "states": {value: str(label) for value, label in Benchmark.State.choices},
+        "gone": _("no longer yours to see"),
+        "selected": _("%(count)d selected"),
+    }

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET, require_POST
 
 from webapp.benchmarks.experiment_page import ExperimentPage
 from webapp.benchmarks.image_table import PAGE_SIZE, image_table
+from webapp.benchmarks.keeping import Access
 from webapp.benchmarks.models import Benchmark, Shard
 from webapp.benchmarks.payloads import explanation_payload
 from webapp.benchmarks.results import columns_of
 from webapp.benchmarks.selectors import benchmarks_for
+from webapp.benchmarks.sharing import may_see_images
+from webapp.benchmarks.studio_links import studio_address
 from webapp.studio.services import explain_benchmark_images
 
 
@@ -38,9 +41,18 @@ def classes(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "benchmarks/parts/classes.html", context)
 
 
-def images_context(request: HttpRequest, shown: ExperimentPage) -> dict[str, Any]:
+def images_context(
+    request: HttpRequest, shown: ExperimentPage, access: Access | None = None
+) -> dict[str, Any]:
+    access = access or Access(request.user, shown.benchmark)
+    table = image_table(shown.units(), request.GET.get("sort", ""), request.GET.get("page", ""))
+    if access.images:
+        chosen = shown.maps if not shown.single else [0]
+        for row in table.rows:
+            row["studio"] = studio_address(shown.benchmark, chosen, row["image"], row["target"])
     return {
-        "table": image_table(shown.units(), request.GET.get("sort", ""), request.GET.get("page", "")),
+        "table": table,
+        "images_visible": access.images,
         "shards_done": shown.benchmark.shards.filter(state=Shard.State.DONE).count(),
     }
 
@@ -52,6 +64,8 @@ def maps(request: HttpRequest, pk: int) -> HttpResponse:
     socket. `image`s with their `target`s as the table names them; without targets an image's first.
     """
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
+    if not may_see_images(request.user, benchmark):
+        raise Http404
     methods, experiments = (len(benchmark.specification[key]) for key in ("methods", "experiments"))
     place = _index(request.POST.get("method"), methods), _index(request.POST.get("experiment"), experiments)
     asked = request.POST.getlist("image")[:PAGE_SIZE]
