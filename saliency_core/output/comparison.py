@@ -14,9 +14,9 @@ from saliency_core.errors import ParameterError, suggestion
 from saliency_core.experiments.figures import Figure
 from saliency_core.experiments.result import Result
 from saliency_core.output.axes import titles
+from saliency_core.output.cells import neutralised
 from saliency_core.output.numbers import MISSING, p_text, scaled, shown_interval, sign
 from saliency_core.output.text import aligned
-from saliency_core.report import neutralised
 from saliency_core.statistics.comparability import differences
 from saliency_core.statistics.intervals import Interval, IntervalMethod, number
 from saliency_core.statistics.multiple import holm

@@ -24,8 +24,7 @@ from saliency_core.output.json_document import json_text
 from saliency_core.output.latex import matrix_table
 from saliency_core.output.summarised import Summarised
 from saliency_core.output.tables import bin_rows, class_rows, curve_rows, summary_rows, unit_rows
-from saliency_core.output.text import blocks, results_text
-from saliency_core.report import tree_lines
+from saliency_core.output.text import blocks, results_text, tree_lines
 from webapp.benchmarks.models import Benchmark, ResultSummary
 from webapp.benchmarks.results import Place, columns_of, environment_of, places_of, result_of
 from webapp.benchmarks.selectors import environments_of, working_seconds
