@@ -1,6 +1,6 @@
 // Mean curves with their bands and the spread of figures over images, in the colours of the page's theme.
 
-function token(name) {
+export function token(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
@@ -9,7 +9,7 @@ function withAlpha(hex, alpha) {
   return `rgba(${red}, ${green}, ${blue}, ${alpha})`;
 }
 
-function escaped(text) {
+export function escaped(text) {
   return text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
 }
 
@@ -72,7 +72,7 @@ function boxTrace(box, method, texts) {
   };
 }
 
-function axis() {
+export function axis() {
   return {
     gridcolor: token("--line"),
     linecolor: token("--line-strong"),
@@ -86,7 +86,7 @@ function axis() {
   };
 }
 
-function layout(more) {
+export function layout(more) {
   return {
     autosize: true,
     margin: { l: 48, r: 12, t: 8, b: 44 },
@@ -104,7 +104,7 @@ function layout(more) {
   };
 }
 
-const OPTIONS = { displayModeBar: false, responsive: true };
+export const OPTIONS = { displayModeBar: false, responsive: true };
 
 function drawCurve(element, chart, methods, hidden) {
   const shown = chart.lines.filter((line) => !hidden.has(line.method));

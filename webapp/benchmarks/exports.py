@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import subprocess
 import sys
@@ -18,7 +16,9 @@ from typing import Any
 from django.conf import settings
 
 from saliency_core.experiments.columns import Columns
+from saliency_core.experiments.result import Result
 from saliency_core.experiments.summary import summarise_result
+from saliency_core.output.files import csv_lines
 from saliency_core.output.folder import write_folder
 from saliency_core.output.json_document import json_text
 from saliency_core.output.latex import matrix_table
@@ -53,14 +53,14 @@ class ArchiveFailed(Exception):
 # --- tables and texts ----------------------------------------------------------------------------------------
 
 
-def csv_lines(benchmark: Benchmark, *, method_index: int = 0, experiment_index: int = 0) -> Iterator[str]:
+def image_lines(benchmark: Benchmark, *, method_index: int = 0, experiment_index: int = 0) -> Iterator[str]:
     """The table of the images, line by line: measured and failed ones, in the order of the data set."""
-    return _lines(unit_rows(columns_of(benchmark, (method_index, experiment_index), with_curves=False)))
+    return csv_lines(unit_rows(columns_of(benchmark, (method_index, experiment_index), with_curves=False)))
 
 
 def table_lines(benchmark: Benchmark, name: str) -> Iterator[str]:
     """One of TABLES over all methods and experiments, line by line."""
-    return _lines(TABLES[name](summarised_results(benchmark)))
+    return csv_lines(TABLES[name](summarised_results(benchmark)))
 
 
 def latex_text(benchmark: Benchmark) -> str:
@@ -68,14 +68,15 @@ def latex_text(benchmark: Benchmark) -> str:
     return "\n".join(matrix_table(block) for block in blocks(summarised_results(benchmark)))
 
 
-def results_json(benchmark: Benchmark) -> str:
-    """Everything as one document, with the columns by image unless there are very many."""
-    units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
-    small = units <= MOST_UNITS_IN_JSON
+def results_json(benchmark: Benchmark, *, with_images: bool | None = None) -> str:
+    """Everything as one document, with the columns by image unless there are very many, or as `with_images` says."""
+    if with_images is None:
+        units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
+        with_images = units <= MOST_UNITS_IN_JSON
     found = summarised_results(
-        benchmark, columns=(lambda place: columns_of(benchmark, place)) if small else None
+        benchmark, columns=(lambda place: columns_of(benchmark, place)) if with_images else None
     )
-    return json_text(found, with_images=small)
+    return json_text(found, with_images=with_images)
 
 
 def report_text(benchmark: Benchmark) -> str:
@@ -98,30 +99,19 @@ def summarised_results(
         row = rows.get(place)
         known = Columns(failures=row.content["failures"] if row else [])
         result = result_of(benchmark, place, columns(place) if columns else known, environment)
-        found.append(Summarised(result, _summary(row) if row else _summary_of_nothing(result)))
+        found.append(Summarised(result, summary_of(row, result)))
     return found
 
 
-def _summary(row: ResultSummary) -> dict[str, Any]:
+def summary_of(row: ResultSummary | None, result: Result) -> dict[str, Any]:
+    """What is kept of a result as summarise_result of saliency_core makes it."""
+    if row is None:
+        return summarise_result(Columns(), result.experiment, resamples=RESAMPLES)
     return {
         **row.content,
         "classes": row.classes,
         "interval": {**row.content["interval"], "resamples": RESAMPLES},
     }
-
-
-def _summary_of_nothing(result: Any) -> dict[str, Any]:
-    return summarise_result(Columns(), result.experiment, resamples=RESAMPLES)
-
-
-def _lines(rows: Rows) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    for row in rows:
-        writer.writerow(row)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
 
 
 def provenance(benchmark: Benchmark) -> dict[str, Any]:

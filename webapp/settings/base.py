@@ -41,6 +41,9 @@ INSTALLED_APPS = [
     "webapp.library",
     "webapp.studio",
     "webapp.benchmarks",
+    "webapp.jobs",
+    "webapp.backups",
+    "webapp.comparisons",
     "webapp.api",
 ]
 
