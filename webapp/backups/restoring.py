@@ -244,7 +244,7 @@ class _Restoring:
             problem=_("Restored from a backup, which has no images. Upload or register the data set again."),
             **fields,
         )
-        dataset.full_clean(exclude=["owner", "path", "ground_truth"])
+        dataset.full_clean(exclude=["owner", "path", "ground_truth", "classes", "problems"])
         dataset.save()
         self.restored.notes.append(
             _("The data set %(name)s is not here: its images cannot be shown.") % {"name": name}
