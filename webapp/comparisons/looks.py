@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from webapp.benchmarks.looks import PATTERNS, Look, method_looks
+from webapp.benchmarks.methods import title_of
 from webapp.comparisons.choice import Measured
 
 _COLOURS = 8
-_Part = Callable[[Measured], str]
 
 
 def result_looks(measured: Sequence[Measured]) -> list[Look]:
     """A look for each result, in their order; no two have the same colour and line, and no two the same title."""
     plain = method_looks({"methods": [each.chosen.method for each in measured]})
-    titles = _titles(measured, [look.title for look in plain])
     taken: set[tuple[int, str]] = set()
     found = []
-    for position, (look, title) in enumerate(zip(plain, titles, strict=True)):
+    for position, (look, title) in enumerate(zip(plain, result_titles(measured), strict=True)):
         colour, dash = _free(look, taken)
         taken.add((colour, dash))
         found.append(Look(position, look.key, title, colour, dash))
@@ -35,32 +33,41 @@ def _free(look: Look, taken: set[tuple[int, str]]) -> tuple[int, str]:
     return look.colour, look.dash
 
 
-def _titles(measured: Sequence[Measured], names: Sequence[str]) -> list[str]:
+def result_titles(measured: Sequence[Measured]) -> list[str]:
     """ "VGG19 · Grad-CAM": the method, and before it those of model, data set and protocol that are not all the same;
-    the benchmark's number where two are still alike.
+    where two are still alike, the parameters that tell them apart, and at last the benchmark's number.
     """
-    parts: tuple[_Part, ...] = (
-        lambda each: each.experiment.protocol.full_name,
-        lambda each: each.benchmark.specification["dataset"]["name"],
-        lambda each: each.benchmark.specification["classifier"]["name"],
-    )
-    plain = _without_numbers(measured, names)
-    for part in parts:
+    titles = [title_of(each.chosen.method) for each in measured]
+    for part in _PARTS:
         values = [part(each) for each in measured]
         if len(set(values)) > 1:
-            plain = [f"{value} · {name}" for value, name in zip(values, plain, strict=True)]
-    counts = Counter(plain)
-    numbered = [
-        f"{name} (#{each.benchmark.pk})" if counts[name] > 1 else name
-        for each, name in zip(measured, plain, strict=True)
-    ]
-    again = Counter(numbered)
-    return [f"{name} [{position + 1}]" if again[name] > 1 else name for position, name in enumerate(numbered)]
+            titles = [f"{value} · {title}" for value, title in zip(values, titles, strict=True)]
+    for alike in _alike(titles):
+        looks = method_looks({"methods": [measured[place].chosen.method for place in alike]})
+        own = [title_of(measured[place].chosen.method) for place in alike]
+        for number, (place, look, name) in enumerate(zip(alike, looks, own, strict=True)):
+            details = look.title.removeprefix(name)
+            # A bare number says nothing: it means that the parameters are the same.
+            titles[place] += "" if details == f" ({number + 1})" else details
+    for alike in _alike(titles):
+        for place in alike:
+            titles[place] += f" (#{measured[place].benchmark.pk})"
+    for alike in _alike(titles):
+        for place in alike:
+            titles[place] += f" [{place + 1}]"
+    return titles
 
 
-def _without_numbers(measured: Sequence[Measured], names: Sequence[str]) -> list[str]:
-    """Names without the numbers that methods of one name and the same parameters were given."""
-    return [
-        name.removesuffix(f" ({position + 1})")
-        for position, (_each, name) in enumerate(zip(measured, names, strict=True))
-    ]
+_PARTS: tuple[Callable[[Measured], str], ...] = (
+    lambda each: each.experiment.protocol.full_name,
+    lambda each: each.benchmark.specification["dataset"]["name"],
+    lambda each: each.benchmark.specification["classifier"]["name"],
+)
+
+
+def _alike(titles: Sequence[str]) -> list[list[int]]:
+    """The places of titles that occur more than once."""
+    places: dict[str, list[int]] = {}
+    for place, title in enumerate(titles):
+        places.setdefault(title, []).append(place)
+    return [found for found in places.values() if len(found) > 1]

@@ -25,7 +25,7 @@ from webapp.benchmarks.models import ResultSummary
 from webapp.benchmarks.significance import marked
 from webapp.comparisons.choice import Choice, Measured
 from webapp.comparisons.groups import Group, grouped, identity
-from webapp.comparisons.looks import result_looks
+from webapp.comparisons.looks import result_looks, result_titles
 from webapp.comparisons.pairing import FEW_VALUES, content_at_once, content_digest
 from webapp.jobs.models import Job
 from webapp.jobs.services import request_job
@@ -62,6 +62,14 @@ class ComparisonPage:
     @cached_property
     def looks(self) -> list[Look]:
         return result_looks(self.measured)
+
+    @property
+    def heads(self) -> list[dict[str, Any]]:
+        """Short names for the table of settings, which says everything else."""
+        return [
+            {"look": look, "title": title_of(each.chosen.method), "number": each.benchmark.pk}
+            for look, each in zip(self.looks, self.measured, strict=True)
+        ]
 
     @cached_property
     def summaries(self) -> dict[tuple[int, int, int], ResultSummary]:
@@ -133,11 +141,14 @@ class ComparisonPage:
         places = [self.positions[each.place] for each in group.members]
         free = [place for place, marks in zip(places, group.marks, strict=True) if not marks]
         best = {figure.key: self._best(figure, free) for figure in self.shown_figures}
+        # What all rows of the table have in common stands above it, not in every name.
+        titles = result_titles(group.members)
         rows = []
         for offset, place in enumerate(places):
             content = self.contents.get(place)
             rows.append(
                 {
+                    "title": titles[offset],
                     "look": self.looks[place],
                     "measured": group.members[offset],
                     "content": content,
@@ -261,6 +272,7 @@ class ComparisonPage:
             if figure is None:
                 continue
             found = self.differences(self.figure)
+            titles = result_titles([self.measured[place] for place in places])
             rows = []
             for offset, place in enumerate(places):
                 if offset == reference:
@@ -268,6 +280,7 @@ class ComparisonPage:
                 rows.append(
                     {
                         "look": self.looks[place],
+                        "title": titles[offset],
                         "difference": found.get(place),
                         "interval": self.interval(place, self.figure),
                         "apart": offset in group["apart"],
@@ -276,22 +289,22 @@ class ComparisonPage:
                 )
             tables.append(
                 {
-                    "reference": self.looks[places[reference]],
+                    "reference": titles[reference],
                     "reference_interval": self.interval(places[reference], self.figure),
                     "protocol": self.measured[places[reference]].experiment.protocol,
                     "rows": rows,
-                    "ranks": self._ranks(figure["ranks"], places),
+                    "ranks": self._ranks(figure["ranks"], titles),
                 }
             )
         return tables
 
-    def _ranks(self, ranks: Mapping[str, Any] | None, places: Sequence[int]) -> dict[str, Any] | None:
+    def _ranks(self, ranks: Mapping[str, Any] | None, titles: Sequence[str]) -> dict[str, Any] | None:
         if not ranks:
             return None
         order = sorted(zip(ranks["ranks"], ranks["members"], strict=True))
         return {
             **ranks,
-            "rows": [{"look": self.looks[places[member]], "rank": rank} for rank, member in order],
+            "rows": [{"title": titles[member], "rank": rank} for rank, member in order],
         }
 
     def ranks_over_settings(self) -> dict[str, Any] | None:
@@ -376,6 +389,7 @@ class ComparisonPage:
 
     def _costs(self, number: int, group: Group, figure: Figure) -> dict[str, Any]:
         scale = 100 if figure.unit == "percent" else 1
+        titles = result_titles(group.members)
         points = []
         for offset, each in enumerate(group.members):
             place = self.positions[each.place]
@@ -385,6 +399,7 @@ class ComparisonPage:
                     {
                         "method": place,
                         "look": self.looks[place].to_dict(),
+                        "title": titles[offset],
                         "cost": cost,
                         "score": score,
                         "shown": {
@@ -447,11 +462,13 @@ class ComparisonPage:
         return max(1, min(int(text), 10)) if text.isascii() and text.isdecimal() and len(text) < 4 else 1
 
     def _image(self, image: Mapping[str, Any], places: Sequence[int]) -> dict[str, Any]:
+        titles = result_titles([self.measured[place] for place in places])
         cells = []
         for offset, place in enumerate(places):
             cells.append(
                 {
                     "look": self.looks[place],
+                    "title": titles[offset],
                     "value": image["values"].get(str(offset)),
                     "target": image["targets"].get(str(offset)),
                 }
