@@ -181,10 +181,11 @@ def _compare_figure(
         [figure.table(columns[place]) for place in order],
         figure.combine,
         [columns[place].indices for place in order],
+        reference=None if base is None else len(order) - 1,
         better=better,  # type: ignore[arg-type]
         **drawing,
     )
-    wanted = [pair for pair in table.pairs if base is None or order[pair.second] == base]
+    wanted = table.pairs
     by_ranks = holm([pair.difference.p_wilcoxon for pair in wanted])
     by_draws = holm([pair.difference.p_bootstrap for pair in wanted])
     pairs = tuple(

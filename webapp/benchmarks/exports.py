@@ -24,7 +24,7 @@ from saliency_core.output.json_document import json_text
 from saliency_core.output.latex import matrix_table
 from saliency_core.output.summarised import Summarised
 from saliency_core.output.tables import bin_rows, class_rows, curve_rows, summary_rows, unit_rows
-from saliency_core.output.text import blocks, results_text, tree_lines
+from saliency_core.output.text import aligned, blocks, results_text, tree_lines
 from webapp.benchmarks.models import Benchmark, ResultSummary
 from webapp.benchmarks.results import Place, columns_of, environment_of, places_of, result_of
 from webapp.benchmarks.selectors import environments_of, working_seconds
@@ -203,6 +203,45 @@ def _make(benchmark: Benchmark, path: Path) -> None:
         raise ArchiveFailed((done.stderr.strip().splitlines() or ["The process that makes it ended."])[-1])
 
 
+_FILES = {
+    "README.txt": "this text",
+    "benchmark.txt": "what was measured, when and with what",
+    "specification.json": "everything that determines the figures; its SHA-256 is in benchmark.txt",
+    "report.txt": "figures with intervals, comparisons in pairs, images without figures, provenance",
+    "summary.csv": "one row a result and figure: value and interval",
+    "classes.csv": "one row a result, class explained and figure",
+    "bins.csv": "one row a result, range of the clean probability and figure",
+    "curves.csv": "one row a result, curve and point: mean and band",
+    "comparison.csv": "one row a figure and pair of methods: difference, tests, effect sizes",
+    "tables.tex": "tables of methods and figures; needs \\usepackage{booktabs}",
+    "results.json": "all of it as one document (saliscope-results/1); fractions of 1 where the unit is percent",
+    "images/": "one row an image of each method and experiment, those that failed with their reason",
+    "figures/": "plots of each protocol as PNG and SVG",
+}
+
+
+def readme(benchmark: Benchmark, results: Sequence[Summarised]) -> str:
+    """What is in the archive: files, units, protocols."""
+    lines = [f"Saliscope: benchmark {benchmark}", "", "Files", ""]
+    lines += aligned([[f"  {name}", text] for name, text in _FILES.items()])
+    lines += ["", "Protocols and figures", ""]
+    for experiment in {
+        each.result.experiment.protocol.full_name: each.result.experiment for each in results
+    }.values():
+        lines.append(f"  {experiment.protocol.full_name}: {experiment.protocol.summary}")
+        for figure in experiment.figures():
+            unit = figure.unit or "plain number"
+            better = f", {figure.better} is better" if figure.better else ""
+            lines.append(f"    {figure.key} ({unit}{better}): {figure.summary}")
+    lines += [
+        "",
+        "In tables the values are in the unit that the column “unit” names; in images/ they are as measured",
+        "(shares are fractions of 1). Intervals are 95 % bootstrap intervals over images. An empty cell is not",
+        "defined. Text that a spreadsheet would run as a formula begins with an apostrophe. Files are UTF-8.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def write_archive(benchmark: Benchmark, path: Path) -> None:
     """Writes everything about the benchmark as one ZIP, in one step."""
     units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
@@ -223,6 +262,7 @@ def write_archive(benchmark: Benchmark, path: Path) -> None:
         (folder / "specification.json").write_text(
             json.dumps(specification, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
+        (folder / "README.txt").write_text(readme(benchmark, results), encoding="utf-8")
         part = Path(name) / "archive.part"
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(folder.rglob("*")):
