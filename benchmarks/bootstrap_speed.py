@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from saliency_core.statistics.intervals import IntervalMethod, figure_intervals
 from saliency_core.statistics.paired import pairwise_table
-from saliency_core.statistics.tables import class_mean_table, mean_of_sums, mean_over_classes, mean_table
+from saliency_core.statistics.tables import class_table, mean_of_sums, mean_over_classes, mean_table
 
 
 def means(images: int, resamples: int, method: IntervalMethod, count: int = 8) -> Any:
@@ -33,8 +34,8 @@ def pointing(images: int, resamples: int, method: IntervalMethod, classes: int, 
     generator = np.random.default_rng(2)
     groups = np.repeat(np.arange(images), generator.integers(1, 6, images))
     hits = generator.random(len(groups)) < 0.7
-    table = class_mean_table(hits, generator.integers(0, classes, len(groups)), classes)
-    figure = (table.toarray() if dense else table, mean_over_classes)
+    table = class_table(hits, 1, generator.integers(0, classes, len(groups)), classes)
+    figure = (table if dense else csr_array(table), mean_over_classes)
     return figure_intervals([figure], groups, method=method, resamples=resamples)
 
 

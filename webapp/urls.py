@@ -12,5 +12,7 @@ urlpatterns = [
     path("", include("webapp.method_settings.urls")),
     path("", include("webapp.library.urls")),
     path("", include("webapp.studio.urls")),
+    path("", include("webapp.comparisons.urls")),
+    path("", include("webapp.backups.urls")),
     path("", include("webapp.benchmarks.urls")),
 ]

@@ -1,4 +1,4 @@
-"""`python -m workers`: this machine's worker processes. `serve`, `prepare` and `reconcile` are the other parts."""
+"""`python -m workers`: this machine's worker processes. `serve`, `prepare`, `reconcile` and `jobs` are other parts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
         "part",
         nargs="?",
         default="work",
-        choices=["work", "serve", "prepare", "reconcile"],
+        choices=["work", "serve", "prepare", "reconcile", "jobs"],
         help="work: one worker per GPU (or one for the CPU) and the studio's, the default; "
         "serve: these with web server, reconciler and broker; "
         "prepare: bring database, static files and samples up to date; "
-        "reconcile: expire leases, retry and send hints again",
+        "reconcile: expire leases, retry and send hints again; "
+        "jobs: do the comparisons and backups that wait, then end",
     )
     part = parser.parse_args(arguments).part
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
@@ -46,6 +47,10 @@ def _run(part: str) -> None:
         from workers import reconciler
 
         reconciler.main()
+    elif part == "jobs":
+        from workers import jobs
+
+        jobs.main()
     else:
         from workers.supervisor import serving
 

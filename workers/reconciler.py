@@ -29,12 +29,14 @@ from webapp.benchmarks.models import Benchmark, Shard  # noqa: E402
 from webapp.benchmarks.selectors import idle_benchmark_worker_exists, silent_workers  # noqa: E402
 from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.common import hints  # noqa: E402
+from webapp.jobs.services import reclaim_lost_jobs, remove_old_jobs  # noqa: E402
 from webapp.library.compatibility import report_waits  # noqa: E402
 from webapp.library.dataset_services import reclaim_lost_datasets  # noqa: E402
 from webapp.library.models import Classifier, Dataset  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
 from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
+from workers.job_process import JobProcess  # noqa: E402
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 1.0
@@ -54,10 +56,12 @@ def main() -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     hinted = 0.0
+    jobs = JobProcess()
     while not stop.is_set():
         try:
             close_old_connections()
             reconcile()
+            jobs.tend()
             if time.monotonic() - hinted >= HINT_EVERY_SECONDS:
                 hint_at_waiting_work()
                 hinted = time.monotonic()
@@ -65,6 +69,7 @@ def main() -> int:
             log.warning("database_unreachable", problem=str(problem))
             connections.close_all()
         stop.wait(PAUSE_SECONDS)
+    jobs.stop()
     return 0
 
 
@@ -75,6 +80,8 @@ def reconcile() -> None:
     studio.reclaim_lost_work()
     reclaim_lost_preparations()
     reclaim_lost_datasets()
+    reclaim_lost_jobs()
+    remove_old_jobs()
     fail_benchmarks_without_weights()
     advance_running_benchmarks()
     complete_ended_benchmark()

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.figures import Figure, Table
-
-DENSE_ELEMENTS = 4_000_000  # 32 MB; larger tables, nearly empty all of them, are sparse
+from saliency_core.statistics.tables import class_table, is_sparse, mean_over_classes
 
 Counts = Callable[[Columns], tuple[npt.NDArray[Any], npt.NDArray[Any]]]
 """Successes and attempts [rows]."""
@@ -48,7 +47,8 @@ def class_mean_figure(
         if subset is not None:
             chosen, last = subset(columns)
             successes, attempts = successes * chosen, attempts * chosen
-        return _class_table(class_names(columns), successes, attempts, last)
+        names, numbers = np.unique(class_names(columns), return_inverse=True)
+        return _with_last(class_table(successes, attempts, numbers, len(names)), last)
 
     return Figure(
         key, title, "percent", "higher", summary, table, ClassMean(class_count, checked=subset is not None)
@@ -63,34 +63,14 @@ class ClassMean:
     checked: bool = False
 
     def __call__(self, sums: Table) -> Table:
-        successes, attempts, known = sums[..., 0:-1:2], sums[..., 1:-1:2], sums[..., -1]
-        present = attempts > 0
-        total = np.where(present, successes / np.where(present, attempts, 1.0), 0.0).sum(-1)
-        classes = present.sum(-1)
-        divisor = classes if self.class_count is None else np.maximum(classes, self.class_count)
-        defined = (classes > 0) & ((known > 0) if self.checked else True)
-        return np.where(defined, total / np.where(defined, divisor, 1), np.nan)
+        means = mean_over_classes(sums[..., :-1], self.class_count)
+        return np.where(sums[..., -1] > 0, means, np.nan) if self.checked else means
 
 
-def _class_table(
-    names: npt.NDArray[np.str_],
-    successes: npt.NDArray[Any],
-    attempts: npt.NDArray[Any],
-    last: npt.NDArray[Any],
-) -> Table:
-    """[rows, 2 · classes + 1]: successes and attempts in the two columns of the row's class, then ``last``."""
-    classes, numbers = np.unique(names, return_inverse=True)
-    rows, width = len(names), 2 * len(classes) + 1
-    every = np.arange(rows)
-    if rows * width <= DENSE_ELEMENTS:
-        table = np.zeros((rows, width))
-        table[every, 2 * numbers] = successes
-        table[every, 2 * numbers + 1] = attempts
-        table[:, -1] = last
-        return table
-    from scipy.sparse import csr_array
+def _with_last(table: Any, last: npt.NDArray[Any]) -> Any:
+    """[rows, k + 1]: ``last`` as one more column, sparse where the table is."""
+    if not is_sparse(table):
+        return np.column_stack([table, last])
+    from scipy.sparse import csr_array, hstack
 
-    places = np.concatenate([2 * numbers, 2 * numbers + 1, np.full(rows, width - 1)])
-    values = np.concatenate([successes, attempts, last]).astype(np.float64)
-    sparse: Any = csr_array((values, (np.tile(every, 3), places)), shape=(rows, width))
-    return sparse  # has the sums and rows that users of a table need
+    return hstack([table, csr_array(last.reshape(-1, 1).astype(np.float64))], format="csr")

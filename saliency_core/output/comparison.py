@@ -14,9 +14,9 @@ from saliency_core.errors import ParameterError, suggestion
 from saliency_core.experiments.figures import Figure
 from saliency_core.experiments.result import Result
 from saliency_core.output.axes import titles
+from saliency_core.output.cells import neutralised
 from saliency_core.output.numbers import MISSING, p_text, scaled, shown_interval, sign
 from saliency_core.output.text import aligned
-from saliency_core.report import neutralised
 from saliency_core.statistics.comparability import differences
 from saliency_core.statistics.intervals import Interval, IntervalMethod, number
 from saliency_core.statistics.multiple import holm
@@ -181,10 +181,11 @@ def _compare_figure(
         [figure.table(columns[place]) for place in order],
         figure.combine,
         [columns[place].indices for place in order],
+        reference=None if base is None else len(order) - 1,
         better=better,  # type: ignore[arg-type]
         **drawing,
     )
-    wanted = [pair for pair in table.pairs if base is None or order[pair.second] == base]
+    wanted = table.pairs
     by_ranks = holm([pair.difference.p_wilcoxon for pair in wanted])
     by_draws = holm([pair.difference.p_bootstrap for pair in wanted])
     pairs = tuple(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -30,3 +31,14 @@ def write_rows(path: str | Path, rows: Iterable[Iterable[str]]) -> Path:
         csv.writer(file, lineterminator="\n").writerows(rows)
     temporary.replace(path)
     return path
+
+
+def csv_lines(rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The rows as lines of CSV, one at a time."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for row in rows:
+        writer.writerow(row)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()

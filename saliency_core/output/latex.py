@@ -25,7 +25,7 @@ _SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",  # \textquotedbl needs another font encoding than the usual one
     "×": r"$\times$",
     "·": r"$\cdot$",
     "±": r"$\pm$",
@@ -200,9 +200,15 @@ def _tabular(table: Matrix, style: Style) -> list[str]:
             "" if level < sides - 1 and heading.labels[: level + 1] == repeated[: level + 1] else name
             for level, name in enumerate(_names(heading, "rows", table))
         ]
-        lines.append(" & ".join([*names, *(_cell(cell, style) for cell in cells)]) + r" \\")
+        lines.append(_row([*names, *(_cell(cell, style) for cell in cells)]))
         before = heading
     return [*lines, r"\bottomrule", r"\end{tabular}"]
+
+
+def _row(cells: Sequence[str]) -> str:
+    r"""A line of a table. After the \\ of the line before, a star or bracket would be taken for its argument."""
+    line = " & ".join(cells) + r" \\"
+    return f"{{}}{line}" if line.startswith(("*", "[")) else line
 
 
 def _header(table: Matrix) -> list[str]:

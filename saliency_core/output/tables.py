@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from saliency_core.experiments.columns import Columns
+from saliency_core.output.cells import neutralised
 from saliency_core.output.numbers import scaled
 from saliency_core.output.summarised import Summarised
-from saliency_core.report import neutralised
 
 _FIRST = ("target", "target_name", "predicted", "label")
 _ALWAYS = ("target", "target_name", "label")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import zip_longest
+from typing import Any
 
 from saliency_core.output.axes import AXES, titles
 from saliency_core.output.matrix import Matrix, matrix
 from saliency_core.output.numbers import shown_interval, sign
 from saliency_core.output.summarised import Summarised, confidence_of
-from saliency_core.report import tree_lines
 
 _ARROWS = {"higher": " ↑", "lower": " ↓"}
 
@@ -80,6 +80,19 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def tree_lines(values: Mapping[str, Any], indent: int = 0) -> list[str]:
+    """One line a value, nested mappings indented."""
+    lines = []
+    for key, value in values.items():
+        title = f"{' ' * indent}{key}:"
+        if isinstance(value, Mapping):
+            lines += [title, *tree_lines(value, indent + 2)]
+        else:
+            text = ", ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
+            lines.append(f"{title:<26} {text}")
+    return lines
 
 
 def _width(text: str) -> int:

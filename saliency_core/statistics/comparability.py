@@ -28,11 +28,13 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Dif
 
     Both mappings have, as far as known: "protocol" and "preprocessing" (mappings of settings, or anything
     comparable by ==), "weights_sha256", "dataset_fingerprint", "indices" (positions of the images in the
-    data set: a set, sequence or array of integers), "precision", "versions" (package → version). What is
-    missing (or None) in both is not compared; missing in one, it is reported as not recorded. The keys of the
-    answer: "protocol" (severe: the figures are of different experiments and must not share a column),
-    "dataset", "images", "weights", "preprocessing", "precision", "versions". Images are compared only within
-    one data set, as positions mean nothing across two.
+    data set: a set, sequence or array of integers; or in their place "images", how they were chosen),
+    "precision", "versions" (package → version). What is missing (or None) in both is not compared; missing in
+    one, it is reported as not recorded. "class_mapping" (how labels lead to the classifier's classes) and
+    "complete" (whether everything was measured) are heeded where they are given. The keys of the answer:
+    "protocol" (severe: the figures are of different experiments and must not share a column), "dataset",
+    "images", "class_mapping", "weights", "preprocessing", "precision", "complete", "versions". Images are
+    compared only within one data set, as positions mean nothing across two.
     """
     found: list[Difference] = []
 
@@ -51,10 +53,15 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[Dif
     compare("protocol", "protocol", "protocol", "the figures measure different things and are not comparable")
     compare("dataset", "dataset_fingerprint", "data set", "differences may come from the images alone")
     if not any(difference.key == "dataset" for difference in found):
-        found.extend(_images(first.get("indices"), second.get("indices")))
+        if "images" in first or "images" in second:
+            compare("images", "images", "choice of images", "only images in both can be compared")
+        else:
+            found.extend(_images(first.get("indices"), second.get("indices")))
+    compare("class_mapping", "class_mapping", "class mapping", "labels may stand for different classes")
     compare("weights", "weights_sha256", "classifier weights", "different classifiers are explained")
     compare("preprocessing", "preprocessing", "preprocessing", "the classifier saw different inputs")
     compare("precision", "precision", "precision", "small differences may come from rounding")
+    found.extend(_unfinished(first.get("complete"), second.get("complete")))
     compare("versions", "versions", "software versions", "small differences may come from them")
     return found
 
@@ -77,6 +84,14 @@ def _images(first: Any, second: Any) -> list[Difference]:
             f"first, {len(right) - common:,} only in the second); compare them on the images in both.",
         )
     ]
+
+
+def _unfinished(first: Any, second: Any) -> list[Difference]:
+    """Where one of two was not measured to the end, or both were not."""
+    if first is None or second is None or (first and second):
+        return []
+    which = "first result is" if second else "second result is" if first else "two results are"
+    return [Difference("complete", f"The {which} not complete; figures may still change.")]
 
 
 def _positions(indices: Any) -> npt.NDArray[np.int64]:

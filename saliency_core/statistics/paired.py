@@ -128,6 +128,7 @@ def pairwise_table(
     combine: Combine,
     groups: Sequence[npt.ArrayLike | None],
     *,
+    reference: int | None = None,
     better: Better = "higher",
     method: IntervalMethod = "percentile",
     confidence: float = 0.95,
@@ -135,7 +136,8 @@ def pairwise_table(
     seed: int = 0,
 ) -> PairwiseTable:
     """All pairs (first before second) of several methods' ``tables``, on the images all of them have, with
-    the same resamples for all; options as in paired_difference.
+    the same resamples for all; options as in paired_difference. ``reference``: only the pairs that this method is
+    one of.
 
     A bootstrap p-value is never below 2 / (resamples + 1): with many pairs Holm's adjustment needs more
     resamples before any can be significant.
@@ -161,7 +163,8 @@ def pairwise_table(
         interval(float(figures[m]), drawn[:, m], None if left_out is None else left_out[:, m])
         for m in range(methods)
     )
-    numbers = list(combinations(range(methods), 2))
+    every = combinations(range(methods), 2)
+    numbers = [pair for pair in every if reference is None or reference in pair]
     differences = []
     for a, b in numbers:
         scale = _SAME * float(np.nanmax(np.append(abs(drawn[:, [a, b]]), 0.0)))

@@ -17,6 +17,7 @@ Combine: TypeAlias = Callable[[Floats], Array]
 
 _WIDE = 32  # columns from which a mostly empty table is kept sparse
 _MOSTLY_EMPTY = 0.1  # share of non-zero entries
+_DENSE_ELEMENTS = 4_000_000  # 32 MB; larger tables of classes are sparse
 _CHUNK_ELEMENTS = 1_000_000  # dense elements held at once: 8 MB
 
 
@@ -32,34 +33,45 @@ def mean_of_sums(sums: Floats) -> Floats:
     return divided(sums[..., 0], sums[..., 1])
 
 
-def class_mean_table(values: npt.ArrayLike, classes: npt.ArrayLike, count: int) -> Table:
-    """Sparse [rows, 2 · count]: the value of each row in the column of its class (0 … count − 1), 1 in
-    column count + class; nothing where the value is NaN. The contributions to a mean over classes of means
-    within classes, such as the pointing game's accuracy (Zhang et al. 2018).
+def class_table(
+    numerators: npt.ArrayLike, denominators: npt.ArrayLike, classes: npt.ArrayLike, count: int
+) -> Table:
+    """[rows, 2 · count]: the numerator of each row in the column of its class (0 … count − 1), its denominator in
+    column count + class; a row whose numerator is NaN contributes nothing. The contributions to a mean over
+    classes of ratios within classes, such as the pointing game's accuracy (Zhang et al. 2018). Sparse where it is
+    large, as it is nearly empty.
     """
-    from scipy.sparse import csr_array
-
-    column = np.asarray(values, dtype=np.float64)
+    above, below = np.broadcast_arrays(np.asarray(numerators, float), np.asarray(denominators, float))
     numbers = np.asarray(classes, dtype=np.int64)
-    if column.ndim != 1 or column.shape != numbers.shape:
+    if above.ndim != 1 or above.shape != numbers.shape:
         raise ValueError("A class is needed for each value.")
     if numbers.size and (numbers.min() < 0 or numbers.max() >= count):
         raise ValueError(f"Class numbers go from 0 to {count - 1}.")
-    rows = np.flatnonzero(~np.isnan(column))
-    entries = np.concatenate([column[rows], np.ones(len(rows))])
-    positions = (np.tile(rows, 2), np.concatenate([numbers[rows], numbers[rows] + count]))
-    return csr_array((entries, positions), shape=(len(column), 2 * count))
+    rows = np.flatnonzero(~np.isnan(above))
+    chosen = numbers[rows]
+    if len(above) * 2 * count <= _DENSE_ELEMENTS:
+        table = np.zeros((len(above), 2 * count))
+        table[rows, chosen] = above[rows]
+        table[rows, chosen + count] = below[rows]
+        return table
+    from scipy.sparse import csr_array
+
+    entries = np.concatenate([above[rows], below[rows]])
+    positions = (np.tile(rows, 2), np.concatenate([chosen, chosen + count]))
+    return csr_array((entries, positions), shape=(len(above), 2 * count))
 
 
-def mean_over_classes(sums: Floats) -> Floats:
-    """The mean, over the classes with values, of their means, from sums of class_mean_table
-    [..., 2 · classes].
+def mean_over_classes(sums: Floats, class_count: int | None = None) -> Floats:
+    """The mean, over the classes that have a denominator, of their ratios, from sums of class_table
+    [..., 2 · classes]; with ``class_count`` over so many classes, absent ones counting 0. NaN without any.
     """
     classes = sums.shape[-1] // 2
-    members = sums[..., classes:]
-    present = members > 0
-    means = np.where(present, sums[..., :classes] / np.where(present, members, 1.0), 0.0)
-    return divided(means.sum(-1), present.sum(-1))
+    below = sums[..., classes:]
+    present = below > 0
+    ratios = np.where(present, sums[..., :classes] / np.where(present, below, 1.0), 0.0)
+    found = present.sum(-1)
+    divisor = found if class_count is None else np.where(found > 0, np.maximum(found, class_count), 0)
+    return divided(ratios.sum(-1), divisor)
 
 
 def divided(numerator: npt.ArrayLike, denominator: npt.ArrayLike) -> Floats:

@@ -24,7 +24,7 @@ LIGHT_MODULES = (
     "saliency_core.methods.registry",
     "saliency_core.provenance",
     "saliency_core.rendering.overlay",
-    "saliency_core.report",
+    "saliency_core.output.text",
     "saliency_core.experiments.session",
     "saliency_core.output.folder",
     "saliency_core.statistics.bootstrap",

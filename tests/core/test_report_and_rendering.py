@@ -5,13 +5,14 @@ import pytest
 from PIL import Image
 
 from saliency_core.errors import ParameterError
+from saliency_core.output.cells import neutralised
+from saliency_core.output.text import tree_lines
 from saliency_core.provenance import device_name, versions
 from saliency_core.rendering.colour_maps import COLOUR_MAPS
 from saliency_core.rendering.overlay import heat_map, overlay
-from saliency_core.report import neutralised, tree_lines
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"])
 def test_active_cells_are_neutralised(text: str) -> None:
     assert neutralised(text) == f"'{text}"
 

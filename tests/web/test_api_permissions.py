@@ -17,6 +17,7 @@ from tests.web.api_calls import ROOT, Script, administrator, asked, finished_ben
 from webapp.accounts.models import ApiToken
 from webapp.accounts.tokens import create_token
 from webapp.api.urls import urlpatterns
+from webapp.backups.services import request_backup
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.sharing import share_with_lab, share_with_member
 from webapp.studio.asking import ask_for_prediction
@@ -123,6 +124,14 @@ ROUTES = [
     # It is over: its owner is told so, others that there is none.
     own("cancel_benchmark", "benchmarks/{benchmark}/cancel", "post", 409),
     own("resume_benchmark", "benchmarks/{benchmark}/resume", "post", 409),
+    own("comparison", "comparison?benchmark={benchmark}"),
+    own("comparison_differences", "comparison/differences.csv?benchmark={benchmark}"),
+    Route("backups", "backups"),
+    Route("backups", "backups", "post", 202, 202, 202),
+    own("backup", "backups/{backup}"),
+    # Not made yet.
+    own("backup_file", "backups/{backup}/backup.zip", owner=404),
+    own("backup", "backups/{backup}", "delete", 204),
     Route("workers", "workers"),
     Route("explanations", "explanations"),
     own("explanation", "explanations/{explanation}"),
@@ -189,6 +198,7 @@ def rows(settings, tmp_path) -> dict[str, Any]:
         "dataset": benchmark.dataset_id,
         "own_dataset": factories.masked_dataset(tmp_path / "masked", owner=owner).pk,
         "explanation": explanation.pk,
+        "backup": request_backup(owner=owner).pk,
     }
 
 

@@ -8,7 +8,7 @@ import io
 import pytest
 
 from tests.web import factories
-from webapp.benchmarks.exports import csv_lines, report_text
+from webapp.benchmarks.exports import image_lines, report_text
 from webapp.benchmarks.models import Benchmark
 from workers import reconciler
 from workers.claiming import claim_shard, deliver
@@ -28,7 +28,7 @@ def finished_benchmark() -> Benchmark:
 
 
 def test_table_has_one_row_an_image_in_the_order_of_the_data_set() -> None:
-    rows = list(csv.DictReader(io.StringIO("".join(csv_lines(finished_benchmark())))))
+    rows = list(csv.DictReader(io.StringIO("".join(image_lines(finished_benchmark())))))
     assert [row["image"] for row in rows] == [f"{number:03}.jpg" for number in range(8)]
     assert rows[0]["insertion_auc"] == "0.01000000"
     assert rows[0]["overall"] == "0.00500000"
@@ -69,6 +69,6 @@ def test_unfinished_benchmark_exports_what_it_has() -> None:
     benchmark = factories.running_benchmark(images=8, per_shard=4)
     (row,) = [line for line in report_text(benchmark).splitlines() if line.startswith("Grad-CAM  –")]
     assert row.split()[-3:] == ["0", "0", "0"]
-    assert len(list(csv_lines(benchmark))) == 1
+    assert len(list(image_lines(benchmark))) == 1
     deliver(claim_shard(factories.node()), [factories.columns(0, 4)], ENVIRONMENT)
-    assert len(list(csv_lines(benchmark))) == 5
+    assert len(list(image_lines(benchmark))) == 5

@@ -405,11 +405,15 @@ def test_the_archive_has_everything(
     assert len(made) == 1
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
+        readme = archive.read(f"benchmark-{benchmark.pk}/README.txt").decode()
+        # It says what every file is, and what the figures are.
+        assert all(name.partition("/")[0] in readme for name in names)
+        assert "insertion_auc (percent, higher is better)" in readme
         assert (
             "path" not in json.loads(archive.read(f"benchmark-{benchmark.pk}/specification.json"))["dataset"]
         )
     assert {"report.txt", "summary.csv", "classes.csv", "bins.csv", "curves.csv", "comparison.csv"} <= names
-    assert {"results.json", "tables.tex", "benchmark.txt"} <= names
+    assert {"results.json", "tables.tex", "benchmark.txt", "README.txt"} <= names
     assert len([name for name in names if name.startswith("images/")]) == 3
     for kind in ("mean-curves", "intervals", "by-confidence", "spread", "critical-difference"):
         for ending in ("png", "svg"):

@@ -3,7 +3,9 @@
 from django.urls import path
 
 from webapp.api.views import (
+    backups,
     benchmarks,
+    comparisons,
     datasets,
     descriptions,
     documentation,
@@ -76,6 +78,15 @@ urlpatterns = [
         studio.BenchmarkExplanations.as_view(),
         name="benchmark_explanations",
     ),
+    path("comparison", comparisons.Comparison.as_view(), name="comparison"),
+    path(
+        "comparison/differences.csv",
+        comparisons.ComparisonDifferences.as_view(),
+        name="comparison_differences",
+    ),
+    path("backups", backups.Backups.as_view(), name="backups"),
+    path("backups/<int:pk>", backups.BackupDetail.as_view(), name="backup"),
+    path("backups/<int:pk>/backup.zip", backups.BackupFile.as_view(), name="backup_file"),
     path("workers", library.Workers.as_view(), name="workers"),
     path("explanations", studio.Explanations.as_view(), name="explanations"),
     path("explanations/<int:pk>", studio.ExplanationDetail.as_view(), name="explanation"),

@@ -124,6 +124,12 @@ def forwards_per_image(
     return _forwards(specification["methods"][method_index], protocols, classifier)
 
 
+def map_forwards(method: Mapping[str, Any], classifier: Classifier | None, size: int) -> float:
+    """Forward equivalents of one map of `size` pixels, enhancement included, scoring excluded."""
+    work = description_of(method, size).work(parameters_of(method), _channels(method, classifier))
+    return float(work.forward_equivalents)
+
+
 def seconds_per_image(
     specification: dict[str, Any], classifier: Classifier, device: str, method_index: int = 0
 ) -> float:

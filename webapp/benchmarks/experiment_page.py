@@ -16,17 +16,16 @@ from django.utils.translation import gettext as _
 from saliency_core.experiments.base import Experiment
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.figures import COMMON_FIGURES, Figure
-from saliency_core.statistics.multiple import holm
+from webapp.benchmarks.charts import curve_chart, spread_chart
 from webapp.benchmarks.figures import best_of
 from webapp.benchmarks.image_table import Units, kept_units, units_of
 from webapp.benchmarks.looks import Look, method_looks
 from webapp.benchmarks.models import Benchmark, ResultComparison, ResultSummary
 from webapp.benchmarks.results import columns_of, experiment_of
+from webapp.benchmarks.significance import marked
 from webapp.benchmarks.summaries import result_counts
 
 CLASSES_PAGE_SIZE = 20
-_MARKS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
-_WITHIN_ONE = {"Probability", "Accuracy", "IoU", "Share of images"}
 MAPS_SHOWN = 3
 
 
@@ -172,16 +171,7 @@ class ExperimentPage:
             if self.reference in (pair["first"], pair["second"]):
                 other = pair["second"] if pair["first"] == self.reference else pair["first"]
                 pairs[other] = pair if pair["second"] == self.reference else _turned(pair)
-        adjusted = {
-            test: holm([pair[test] for pair in pairs.values()]) for test in ("p_wilcoxon", "p_bootstrap")
-        }
-        found = {}
-        for place, (other, pair) in enumerate(pairs.items()):
-            test = "p_bootstrap" if pair["p_wilcoxon"] is None else "p_wilcoxon"
-            p = None if pair[test] is None else float(adjusted[test][place])
-            mark = next((mark for level, mark in _MARKS if p is not None and p < level), "")
-            found[other] = {**pair, "p": p, "mark": mark, "test": test}
-        return found
+        return marked(pairs)
 
     def difference_rows(self) -> list[dict[str, Any]]:
         found = self.differences(self.figure)
@@ -208,37 +198,10 @@ class ExperimentPage:
             return None
         return {
             "methods": [look.to_dict() for look in self.looks],
-            "curves": {curve.key: self._curve(curve.key) for curve in self.experiment.curves()},
-            "spreads": {figure.key: self._spread(figure) for figure in self.spread_figures},
-        }
-
-    def _curve(self, key: str) -> dict[str, Any] | None:
-        found = {
-            method: content["curves"][key]
-            for method, content in self.contents.items()
-            if key in content["curves"]
-        }
-        if not found:
-            return None
-        first = next(iter(found.values()))
-        names = any(isinstance(place, str) for place in first["positions"])
-        x_title, y_title = first["x_title"], first["y_title"]
-        return {
-            "x_title": _(x_title),
-            "y_title": _(y_title),
-            "named": names,
-            "percent": x_title.startswith("Share"),
-            "within_one": y_title in _WITHIN_ONE,
-            "lines": [
-                {
-                    "method": method,
-                    "x": curve["positions"],
-                    "mean": curve["mean"],
-                    "low": curve["low"],
-                    "high": curve["high"],
-                }
-                for method, curve in sorted(found.items())
-            ],
+            "curves": {
+                curve.key: curve_chart(self.contents, curve.key) for curve in self.experiment.curves()
+            },
+            "spreads": {figure.key: spread_chart(self.contents, figure) for figure in self.spread_figures},
         }
 
     @property
@@ -248,20 +211,6 @@ class ExperimentPage:
             for figure in self.figures
             if any(figure.key in content["spread"] for content in self.contents.values())
         ][:3]
-
-    def _spread(self, figure: Figure) -> dict[str, Any]:
-        scale = 100 if figure.unit == "percent" else 1
-        return {
-            "boxes": [
-                {
-                    "method": method,
-                    "percentiles": [scale * each for each in content["spread"][figure.key]["percentiles"]],
-                    "mean": scale * content["spread"][figure.key]["mean"],
-                }
-                for method, content in sorted(self.contents.items())
-                if figure.key in content["spread"]
-            ]
-        }
 
     # --- tables --------------------------------------------------------------------------------------------
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import subprocess
 import sys
@@ -18,14 +16,15 @@ from typing import Any
 from django.conf import settings
 
 from saliency_core.experiments.columns import Columns
+from saliency_core.experiments.result import Result
 from saliency_core.experiments.summary import summarise_result
+from saliency_core.output.files import csv_lines
 from saliency_core.output.folder import write_folder
 from saliency_core.output.json_document import json_text
 from saliency_core.output.latex import matrix_table
 from saliency_core.output.summarised import Summarised
 from saliency_core.output.tables import bin_rows, class_rows, curve_rows, summary_rows, unit_rows
-from saliency_core.output.text import blocks, results_text
-from saliency_core.report import tree_lines
+from saliency_core.output.text import aligned, blocks, results_text, tree_lines
 from webapp.benchmarks.models import Benchmark, ResultSummary
 from webapp.benchmarks.results import Place, columns_of, environment_of, places_of, result_of
 from webapp.benchmarks.selectors import environments_of, working_seconds
@@ -54,14 +53,14 @@ class ArchiveFailed(Exception):
 # --- tables and texts ----------------------------------------------------------------------------------------
 
 
-def csv_lines(benchmark: Benchmark, *, method_index: int = 0, experiment_index: int = 0) -> Iterator[str]:
+def image_lines(benchmark: Benchmark, *, method_index: int = 0, experiment_index: int = 0) -> Iterator[str]:
     """The table of the images, line by line: measured and failed ones, in the order of the data set."""
-    return _lines(unit_rows(columns_of(benchmark, (method_index, experiment_index), with_curves=False)))
+    return csv_lines(unit_rows(columns_of(benchmark, (method_index, experiment_index), with_curves=False)))
 
 
 def table_lines(benchmark: Benchmark, name: str) -> Iterator[str]:
     """One of TABLES over all methods and experiments, line by line."""
-    return _lines(TABLES[name](summarised_results(benchmark)))
+    return csv_lines(TABLES[name](summarised_results(benchmark)))
 
 
 def latex_text(benchmark: Benchmark) -> str:
@@ -69,14 +68,15 @@ def latex_text(benchmark: Benchmark) -> str:
     return "\n".join(matrix_table(block) for block in blocks(summarised_results(benchmark)))
 
 
-def results_json(benchmark: Benchmark) -> str:
-    """Everything as one document, with the columns by image unless there are very many."""
-    units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
-    small = units <= MOST_UNITS_IN_JSON
+def results_json(benchmark: Benchmark, *, with_images: bool | None = None) -> str:
+    """Everything as one document, with the columns by image unless there are very many, or as `with_images` says."""
+    if with_images is None:
+        units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
+        with_images = units <= MOST_UNITS_IN_JSON
     found = summarised_results(
-        benchmark, columns=(lambda place: columns_of(benchmark, place)) if small else None
+        benchmark, columns=(lambda place: columns_of(benchmark, place)) if with_images else None
     )
-    return json_text(found, with_images=small)
+    return json_text(found, with_images=with_images)
 
 
 def report_text(benchmark: Benchmark) -> str:
@@ -99,30 +99,19 @@ def summarised_results(
         row = rows.get(place)
         known = Columns(failures=row.content["failures"] if row else [])
         result = result_of(benchmark, place, columns(place) if columns else known, environment)
-        found.append(Summarised(result, _summary(row) if row else _summary_of_nothing(result)))
+        found.append(Summarised(result, summary_of(row, result)))
     return found
 
 
-def _summary(row: ResultSummary) -> dict[str, Any]:
+def summary_of(row: ResultSummary | None, result: Result) -> dict[str, Any]:
+    """What is kept of a result as summarise_result of saliency_core makes it."""
+    if row is None:
+        return summarise_result(Columns(), result.experiment, resamples=RESAMPLES)
     return {
         **row.content,
         "classes": row.classes,
         "interval": {**row.content["interval"], "resamples": RESAMPLES},
     }
-
-
-def _summary_of_nothing(result: Any) -> dict[str, Any]:
-    return summarise_result(Columns(), result.experiment, resamples=RESAMPLES)
-
-
-def _lines(rows: Rows) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    for row in rows:
-        writer.writerow(row)
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
 
 
 def provenance(benchmark: Benchmark) -> dict[str, Any]:
@@ -215,6 +204,45 @@ def _make(benchmark: Benchmark, path: Path) -> None:
         raise ArchiveFailed((done.stderr.strip().splitlines() or ["The process that makes it ended."])[-1])
 
 
+_FILES = {
+    "README.txt": "this text",
+    "benchmark.txt": "what was measured, when and with what",
+    "specification.json": "everything that determines the figures; its SHA-256 is in benchmark.txt",
+    "report.txt": "figures with intervals, comparisons in pairs, images without figures, provenance",
+    "summary.csv": "one row a result and figure: value and interval",
+    "classes.csv": "one row a result, class explained and figure",
+    "bins.csv": "one row a result, range of the clean probability and figure",
+    "curves.csv": "one row a result, curve and point: mean and band",
+    "comparison.csv": "one row a figure and pair of methods: difference, tests, effect sizes",
+    "tables.tex": "tables of methods and figures; needs \\usepackage{booktabs}",
+    "results.json": "all of it as one document (saliscope-results/1); fractions of 1 where the unit is percent",
+    "images/": "one row an image of each method and experiment, those that failed with their reason",
+    "figures/": "plots of each protocol as PNG and SVG",
+}
+
+
+def readme(benchmark: Benchmark, results: Sequence[Summarised]) -> str:
+    """What is in the archive: files, units, protocols."""
+    lines = [f"Saliscope: benchmark {benchmark}", "", "Files", ""]
+    lines += aligned([[f"  {name}", text] for name, text in _FILES.items()])
+    lines += ["", "Protocols and figures", ""]
+    for experiment in {
+        each.result.experiment.protocol.full_name: each.result.experiment for each in results
+    }.values():
+        lines.append(f"  {experiment.protocol.full_name}: {experiment.protocol.summary}")
+        for figure in experiment.figures():
+            unit = figure.unit or "plain number"
+            better = f", {figure.better} is better" if figure.better else ""
+            lines.append(f"    {figure.key} ({unit}{better}): {figure.summary}")
+    lines += [
+        "",
+        "In tables the values are in the unit that the column “unit” names; in images/ they are as measured",
+        "(shares are fractions of 1). Intervals are 95 % bootstrap intervals over images. An empty cell is not",
+        "defined. Text that a spreadsheet would run as a formula begins with an apostrophe. Files are UTF-8.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def write_archive(benchmark: Benchmark, path: Path) -> None:
     """Writes everything about the benchmark as one ZIP, in one step."""
     units = sum(row.content["units"] for row in benchmark.summaries.only("content"))
@@ -235,6 +263,7 @@ def write_archive(benchmark: Benchmark, path: Path) -> None:
         (folder / "specification.json").write_text(
             json.dumps(specification, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
+        (folder / "README.txt").write_text(readme(benchmark, results), encoding="utf-8")
         part = Path(name) / "archive.part"
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(folder.rglob("*")):

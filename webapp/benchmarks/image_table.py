@@ -114,7 +114,7 @@ def units_of(
     parts: Mapping[int, Columns], titles: Sequence[str], figures: Sequence[Figure], chosen: Figure
 ) -> Units:
     """The units of all methods. `parts`: columns by method index; `titles`: of all methods."""
-    keys = {method: _keys(columns) for method, columns in parts.items()}
+    keys = {method: unit_keys(columns) for method, columns in parts.items()}
     every = np.unique(np.concatenate([*keys.values(), np.empty(0, np.int64)])).astype(np.int64)
     single = len(titles) == 1
     columns: list[Column] = []
@@ -135,7 +135,7 @@ def units_of(
     )
 
 
-def _keys(columns: Columns) -> npt.NDArray[np.int64]:
+def unit_keys(columns: Columns) -> npt.NDArray[np.int64]:
     """One number for each unit, the same for every method: the image, and which of its classes it is."""
     indices = columns.indices
     starts = np.flatnonzero(np.r_[True, indices[1:] != indices[:-1]]) if len(indices) else np.empty(0, int)

@@ -10,7 +10,7 @@ from typing import Any
 from webapp.benchmarks.methods import enhancement_of, shown_enhancement, shown_parameters, title_of
 
 _DASHES = {False: ("solid", "dot", "longdashdot"), True: ("dash", "dashdot", "longdash")}
-_PATTERNS = {
+PATTERNS = {
     "solid": "",
     "dot": "2 3",
     "longdashdot": "9 3 2 3",
@@ -50,7 +50,7 @@ class Look:
     @property
     def pattern(self) -> str:
         """The line style as an SVG dash array."""
-        return _PATTERNS[self.dash]
+        return PATTERNS[self.dash]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -45,6 +45,9 @@ INSTALLED_APPS = [
     "webapp.studio",
     "webapp.benchmarks",
     "webapp.method_settings",
+    "webapp.jobs",
+    "webapp.backups",
+    "webapp.comparisons",
     "webapp.api",
 ]
 

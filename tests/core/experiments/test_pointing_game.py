@@ -14,7 +14,6 @@ from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.datasets.base import Annotations, Box, open_dataset
 from saliency_core.datasets.mapping import ClassMapping
 from saliency_core.errors import DatasetError, ParameterError
-from saliency_core.experiments import class_figures
 from saliency_core.experiments.base import Measurement, create_experiment, protocol
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.ground_truth import Truth
@@ -23,6 +22,7 @@ from saliency_core.experiments.pointing import highest_points, hits
 from saliency_core.experiments.pointing_game import PointingGame, PointingGameProtocol
 from saliency_core.experiments.runner import run_benchmark
 from saliency_core.scoring.scorer import Scorer
+from saliency_core.statistics import tables
 from tests.core.experiments.explained import explained_of
 
 SIZE = 20
@@ -273,7 +273,7 @@ def test_a_wide_table_is_sparse_and_says_the_same(monkeypatch: pytest.MonkeyPatc
     columns = _many(1)
     dense = values_of(game(), columns)
     by_class = per_class(columns, game().figures())
-    monkeypatch.setattr(class_figures, "DENSE_ELEMENTS", 0)
+    monkeypatch.setattr(tables, "_DENSE_ELEMENTS", 0)
     table = game().figures()[0].table(columns)
     assert hasattr(table, "tocsr")
     assert values_of(game(), columns) == dense

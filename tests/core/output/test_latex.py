@@ -246,3 +246,11 @@ def test_the_check_of_balance_itself_finds_faults() -> None:
                 good.replace("\\end{tabular}\n", "")):  # fmt: skip
         with pytest.raises((AssertionError, IndexError)):
             check_balance(bad)
+
+
+def test_a_row_that_begins_with_a_bracket_or_star_is_no_argument_of_the_line_before() -> None:
+    from saliency_core.output.latex import _row
+
+    assert _row(["[opt]", "1"]) == r"{}[opt] & 1 \\"
+    assert _row(["*", "1"]) == r"{}* & 1 \\"
+    assert _row(["plain", "1"]) == r"plain & 1 \\"

@@ -124,3 +124,18 @@ def test_most_serious_first() -> None:
         "precision",
         "versions",
     ]
+
+
+def test_class_mapping_choice_of_images_and_completeness_count_where_they_are_given() -> None:
+    first = {"class_mapping": {}, "images": {"count": 10, "seed": 0}, "complete": True}
+    second = {"class_mapping": {"cat": ["tabby"]}, "images": {"count": 10, "seed": 1}, "complete": False}
+    found = differences(first, second)
+    assert [difference.key for difference in found] == ["images", "class_mapping", "complete"]
+    assert found[0].sentence == (
+        "The results differ in choice of images (seed: 0 and 1); only images in both can be compared."
+    )
+    assert found[2].sentence == "The second result is not complete; figures may still change."
+    assert differences(first, first) == []
+    assert [each.sentence for each in differences(second, second)] == [
+        "The two results are not complete; figures may still change."
+    ]

@@ -22,7 +22,7 @@ from saliency_core.statistics.intervals import (
 )
 from saliency_core.statistics.resampling import replicates
 from saliency_core.statistics.tables import (
-    class_mean_table,
+    class_table,
     leave_one_out_values,
     mean_of_sums,
     mean_over_classes,
@@ -177,7 +177,7 @@ def test_same_intervals_however_much_is_held_at_once(
     generator = np.random.default_rng(6)
     figures = [
         (mean_table(generator.random(37)), mean_of_sums),
-        (class_mean_table(generator.random(37), generator.integers(0, 4, 37), 4), mean_over_classes),
+        (class_table(generator.random(37), 1, generator.integers(0, 4, 37), 4), mean_over_classes),
         (mean_table(generator.random(37)), mean_of_sums),
     ]
     whole = figure_intervals(figures, method=method, seed=5)
@@ -203,10 +203,10 @@ def test_several_figures_share_their_draws_and_equal_single_ones(method: Interva
 def test_sparse_tables_give_the_intervals_of_dense_ones(method: IntervalMethod) -> None:
     generator = np.random.default_rng(8)
     groups = np.repeat(np.arange(80), 3)
-    sparse = class_mean_table(generator.random(240) < 0.6, generator.integers(0, 8, 240), 8)
-    assert sparse.shape == (240, 16)  # as narrow as this, the dense one stays dense
-    expected = figure_interval(sparse.toarray(), mean_over_classes, groups, method=method)
-    found = figure_interval(csr_array(sparse), mean_over_classes, groups, method=method)
+    dense = class_table(generator.random(240) < 0.6, 1, generator.integers(0, 8, 240), 8)
+    assert dense.shape == (240, 16)  # as narrow as this, the dense one stays dense
+    expected = figure_interval(dense, mean_over_classes, groups, method=method)
+    found = figure_interval(csr_array(dense), mean_over_classes, groups, method=method)
     np.testing.assert_allclose(list(found.to_dict().values()), list(expected.to_dict().values()), rtol=1e-12)
 
 

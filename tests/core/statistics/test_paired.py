@@ -11,7 +11,7 @@ from saliency_core.statistics.intervals import IntervalMethod, figure_interval
 from saliency_core.statistics.multiple import holm
 from saliency_core.statistics.paired import PairedDifference, PairwiseTable, paired_difference, pairwise_table
 from saliency_core.statistics.signed_ranks import signed_ranks
-from saliency_core.statistics.tables import class_mean_table, mean_of_sums, mean_over_classes, mean_table
+from saliency_core.statistics.tables import class_table, mean_of_sums, mean_over_classes, mean_table
 
 NAN = float("nan")
 METHODS: tuple[IntervalMethod, ...] = ("percentile", "bca")
@@ -168,8 +168,8 @@ def test_tables_that_cannot_be_matched_are_refused() -> None:
 def test_accumulated_figure_with_several_rows_an_image() -> None:
     # Two classes. First method: class 0 hit on both images, class 1 on image 1 only; second: class 0 only there.
     groups, classes = [1, 1, 2, 2], [0, 1, 0, 1]
-    first = class_mean_table([1, 1, 1, 0], classes, 2)
-    second = class_mean_table([1, 0, 0, 0], classes, 2)
+    first = class_table([1, 1, 1, 0], 1, classes, 2)
+    second = class_table([1, 0, 0, 0], 1, classes, 2)
     found = paired_difference(first, second, mean_over_classes, groups, groups)
     assert found.value == (1 + 0.5) / 2 - (0.5 + 0) / 2
     assert found.n == 2

@@ -8,7 +8,7 @@ from scipy.sparse import csr_array, csr_matrix
 
 from saliency_core.statistics import tables
 from saliency_core.statistics.tables import (
-    class_mean_table,
+    class_table,
     contributing,
     image_sums,
     image_values,
@@ -81,8 +81,8 @@ def test_what_is_not_a_table_is_refused() -> None:
 
 def test_mean_over_classes_by_hand() -> None:
     # Class 0: 1, 0 (mean ½); class 1: nothing; class 2: 1, 1, 0.25 (mean ¾); one value is missing.
-    table = class_mean_table([1, 1, 0, NAN, 1, 0.25], [0, 2, 0, 1, 2, 2], 3)
-    assert table.toarray().tolist() == [
+    table = class_table([1, 1, 0, NAN, 1, 0.25], 1, [0, 2, 0, 1, 2, 2], 3)
+    assert table.tolist() == [
         [1, 0, 0, 1, 0, 0],
         [0, 0, 1, 0, 0, 1],
         [0, 0, 0, 1, 0, 0],
@@ -96,11 +96,11 @@ def test_mean_over_classes_by_hand() -> None:
 
 def test_class_numbers_are_checked() -> None:
     with pytest.raises(ValueError, match="from 0 to 2"):
-        class_mean_table([1.0], [3], 3)
+        class_table([1.0], 1, [3], 3)
     with pytest.raises(ValueError, match="from 0 to 2"):
-        class_mean_table([1.0], [-1], 3)
+        class_table([1.0], 1, [-1], 3)
     with pytest.raises(ValueError, match="A class is needed for each value"):
-        class_mean_table([1.0, 0.0], [1], 3)
+        class_table([1.0, 0.0], 1, [1], 3)
 
 
 @pytest.mark.parametrize("make", [np.asarray, csr_array])

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
-from asgiref.sync import sync_to_async
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -17,8 +12,8 @@ from django.views.decorators.http import require_GET
 from webapp.benchmarks import exports
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for
+from webapp.common.streaming import zip_response
 
-CHUNK_BYTES = 1 << 18
 CSV = "text/csv; charset=utf-8"
 
 
@@ -30,7 +25,7 @@ def images_csv(request: HttpRequest, pk: int) -> HttpResponse:
     method, experiment = (_index(request, benchmark, name) for name in ("method", "experiment"))
     several = sum(len(benchmark.specification[name]) for name in ("methods", "experiments")) > 2
     name = f"benchmark-{pk}-{method + 1}-{experiment + 1}.csv" if several else f"benchmark-{pk}.csv"
-    lines = exports.csv_lines(benchmark, method_index=method, experiment_index=experiment)
+    lines = exports.image_lines(benchmark, method_index=method, experiment_index=experiment)
     return _attachment("".join(lines), name, CSV)
 
 
@@ -76,12 +71,7 @@ def archive(request: HttpRequest, pk: int) -> HttpResponseBase:
     except exports.ArchiveFailed as problem:
         messages.error(request, _("The archive could not be made: %(problem)s") % {"problem": problem})
         return redirect("benchmarks:detail", pk=pk)
-    streamed = _chunks_async(path) if isinstance(request, ASGIRequest) else _chunks(path)
-    headers = {
-        "Content-Disposition": f'attachment; filename="benchmark-{pk}.zip"',
-        "Content-Length": str(path.stat().st_size),
-    }
-    return StreamingHttpResponse(streamed, content_type="application/zip", headers=headers)
+    return zip_response(request, path, f"benchmark-{pk}.zip")
 
 
 def _benchmark(request: HttpRequest, pk: int) -> Benchmark:
@@ -99,15 +89,3 @@ def _index(request: HttpRequest, benchmark: Benchmark, name: str) -> int:
 def _attachment(text: str, name: str, content_type: str) -> HttpResponse:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(text, content_type=content_type, headers=headers)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-
-
-async def _chunks_async(path: Path) -> AsyncIterator[bytes]:
-    chunks = _chunks(path)
-    while chunk := await sync_to_async(next)(chunks, b""):
-        yield chunk

@@ -68,9 +68,14 @@ def maps(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404
     methods, experiments = (len(benchmark.specification[key]) for key in ("methods", "experiments"))
     place = _index(request.POST.get("method"), methods), _index(request.POST.get("experiment"), experiments)
+    return JsonResponse({"maps": asked_maps(request, benchmark, place)})
+
+
+def asked_maps(request: HttpRequest, benchmark: Benchmark, place: tuple[int, int]) -> list[dict[str, Any]]:
+    """The maps of one method that a page asks for, as far as they are there."""
     asked = request.POST.getlist("image")[:PAGE_SIZE]
     targets = request.POST.getlist("target")[:PAGE_SIZE]
-    wanted = _measured(benchmark, place, asked, targets)
+    wanted = measured_units(benchmark, place, asked, targets)
     found: list[dict[str, Any]] = []
     while wanted:
         # The service answers by image: classes of one image are asked for one after the other.
@@ -88,10 +93,10 @@ def maps(request: HttpRequest, pk: int) -> HttpResponse:
             for name, explanation in explanations.items()
         ]
         wanted = [each for each in wanted if turn[each[0]] != each[1]]
-    return JsonResponse({"maps": sorted(found, key=lambda each: asked.index(each["image"]))})
+    return sorted(found, key=lambda each: asked.index(each["image"]))
 
 
-def _measured(
+def measured_units(
     benchmark: Benchmark, place: tuple[int, int], asked: list[str], targets: list[str]
 ) -> list[tuple[str, int]]:
     """Those pairs of image and target that the method has figures of."""

@@ -1,0 +1,538 @@
+"""What the page of a comparison shows of one experiment, table by table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from saliency_core.experiments.figures import COMMON_FIGURES, MAP_SECONDS, Figure
+from saliency_core.statistics.ranking import Friedman, friedman, nemenyi_critical_difference
+from webapp.accounts.models import User
+from webapp.benchmarks.charts import curve_chart
+from webapp.benchmarks.estimates import map_forwards
+from webapp.benchmarks.figures import best_of
+from webapp.benchmarks.looks import Look
+from webapp.benchmarks.methods import enhancement_of, title_of
+from webapp.benchmarks.models import ResultSummary
+from webapp.benchmarks.significance import marked
+from webapp.comparisons.choice import Choice, Measured
+from webapp.comparisons.groups import Group, grouped, identity
+from webapp.comparisons.looks import result_looks, result_titles
+from webapp.comparisons.pairing import FEW_VALUES, content_at_once, content_digest
+from webapp.jobs.models import Job
+from webapp.jobs.services import request_job
+
+IMAGES_SHOWN = 6
+FEWEST_SETTINGS = 4
+FEWEST_METHODS = 3
+COSTS = ("seconds", "forwards")
+
+
+@dataclass
+class Paired:
+    """The paired comparison of the results: its content, or the job that computes it, or neither where there is
+    nothing to compare.
+    """
+
+    content: dict[str, Any] | None = None
+    job: Job | None = None
+
+
+class ComparisonPage:
+    """A comparison as the address asks to see it; what the address gets wrong becomes the default."""
+
+    def __init__(self, user: User, choice: Choice) -> None:
+        self.user = user
+        self.choice = choice
+
+    # --- what there is -------------------------------------------------------------------------------------
+
+    @cached_property
+    def measured(self) -> list[Measured]:
+        return self.choice.measured
+
+    @cached_property
+    def looks(self) -> list[Look]:
+        return result_looks(self.measured)
+
+    @property
+    def heads(self) -> list[dict[str, Any]]:
+        """Short names for the table of settings, which says everything else."""
+        return [
+            {"look": look, "title": title_of(each.chosen.method), "number": each.benchmark.pk}
+            for look, each in zip(self.looks, self.measured, strict=True)
+        ]
+
+    @cached_property
+    def summaries(self) -> dict[tuple[int, int, int], ResultSummary]:
+        """The summaries of the results, by (benchmark, method, experiment)."""
+        wanted = Q(pk__in=[])
+        for benchmark, method, experiment in (each.place for each in self.measured):
+            wanted |= Q(benchmark=benchmark, method_index=method, experiment_index=experiment)
+        rows = ResultSummary.objects.filter(wanted).defer("classes", "running")
+        return {(row.benchmark_id, row.method_index, row.experiment_index): row for row in rows}
+
+    def content(self, measured: Measured) -> dict[str, Any]:
+        row = self.summaries.get(measured.place)
+        return row.content if row else {}
+
+    @cached_property
+    def contents(self) -> dict[int, dict[str, Any]]:
+        """By the result's position, of those that have any image."""
+        found = {position: self.content(each) for position, each in enumerate(self.measured)}
+        return {position: content for position, content in found.items() if content.get("images")}
+
+    # --- figures -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def figures(self) -> tuple[Figure, ...]:
+        return self.measured[0].experiment.figures() if self.measured else ()
+
+    @cached_property
+    def figure(self) -> Figure | None:
+        """The one that differences, costs, ranks and images are shown of."""
+        known = {figure.key: figure for figure in self.figures}
+        return known.get(self.choice.query.get("figure", ""), self.figures[0] if self.figures else None)
+
+    @cached_property
+    def shown_figures(self) -> list[Figure]:
+        own = {figure.key for figure in self.figures}
+        further = [
+            figure
+            for figure in COMMON_FIGURES
+            if figure.key not in own
+            and any(
+                content["figures"].get(figure.key, {}).get("value") is not None
+                for content in self.contents.values()
+            )
+        ]
+        return [*self.figures, *further]
+
+    def interval(self, position: int, figure: Figure) -> dict[str, Any] | None:
+        return self.contents.get(position, {}).get("figures", {}).get(figure.key)
+
+    # --- tables --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        return grouped(self.measured, self.choice.reference, together=self.choice.together)
+
+    @cached_property
+    def strict_groups(self) -> list[Group]:
+        """Those within which results may be compared: one protocol and one data set each."""
+        return grouped(self.measured, self.choice.reference, together=False)
+
+    @cached_property
+    def positions(self) -> dict[tuple[int, int, int], int]:
+        return {each.place: position for position, each in enumerate(self.measured)}
+
+    def tables(self) -> list[dict[str, Any]]:
+        return [self._table(number, group) for number, group in enumerate(self.groups)]
+
+    def _table(self, number: int, group: Group) -> dict[str, Any]:
+        places = [self.positions[each.place] for each in group.members]
+        free = [place for place, marks in zip(places, group.marks, strict=True) if not marks]
+        best = {figure.key: self._best(figure, free) for figure in self.shown_figures}
+        # What all rows of the table have in common stands above it, not in every name.
+        titles = result_titles(group.members)
+        rows = []
+        for offset, place in enumerate(places):
+            content = self.contents.get(place)
+            rows.append(
+                {
+                    "title": titles[offset],
+                    "look": self.looks[place],
+                    "measured": group.members[offset],
+                    "content": content,
+                    "reference": offset == group.reference,
+                    "letters": group.letters(offset),
+                    "cells": [
+                        {
+                            "figure": figure,
+                            "interval": self.interval(place, figure),
+                            "best": place in best[figure.key],
+                            "difference": self.differences(figure).get(place),
+                        }
+                        for figure in self.shown_figures
+                    ],
+                }
+            )
+        first = group.members[0]
+        return {
+            "number": number,
+            "protocol": first.experiment.protocol,
+            "dataset": first.benchmark.specification["dataset"]["name"],
+            "rows": rows,
+            "warnings": group.warnings(),
+            "reference": self.looks[places[group.reference]],
+            "mixed": self.choice.together and len(self.strict_groups) > 1,
+        }
+
+    def _best(self, figure: Figure, places: Sequence[int]) -> set[int]:
+        found = {place: self.interval(place, figure) for place in places}
+        return best_of(
+            figure,
+            {place: each["value"] for place, each in found.items() if each and each["value"] is not None},
+        )
+
+    # --- paired comparison ---------------------------------------------------------------------------------
+
+    @cached_property
+    def paired(self) -> Paired:
+        """Computed at once where it is little, else by a job that the page watches."""
+        request, states = self._request()
+        if not request["groups"]:
+            return Paired()
+        digest = content_digest(request, states)
+        values = sum(
+            self.content(self._by_place[tuple(place)])["units"]
+            for group in request["groups"]
+            for place in group["places"]
+        )
+        if values <= FEW_VALUES:
+            return Paired(content_at_once(digest, request))
+        done = Job.objects.filter(kind=Job.Kind.COMPARISON, digest=digest, state=Job.State.READY).first()
+        if done is not None:
+            # What others had computed is the same: its digest is of the results that this member may see.
+            return Paired(done.content)
+        failed = Job.objects.visible_to(self.user).filter(
+            kind=Job.Kind.COMPARISON, digest=digest, state=Job.State.FAILED
+        )
+        job = failed.first() or request_job(
+            owner=self.user, kind=Job.Kind.COMPARISON, request=request, digest=digest
+        )
+        return Paired(job=job)
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[int, ...], Measured]:
+        return {each.place: each for each in self.measured}
+
+    @cached_property
+    def paired_members(self) -> list[tuple[list[int], int]]:
+        """For each group that is compared: the positions of its members, and which of them is the reference."""
+        found = []
+        for group in self.strict_groups:
+            reference = group.members[group.reference]
+            ended = [
+                each
+                for each in group.members
+                if not each.benchmark.is_unfinished and self.content(each).get("images")
+            ]
+            if len(ended) > 1 and reference in ended:
+                found.append(([self.positions[each.place] for each in ended], ended.index(reference)))
+        return found
+
+    def _request(self) -> tuple[dict[str, Any], list[Any]]:
+        groups, states = [], []
+        for places, reference in self.paired_members:
+            members = [self.measured[place] for place in places]
+            groups.append({"places": [list(each.place) for each in members], "reference": reference})
+            rows = [self.summaries[each.place] for each in members]
+            states.append(
+                [
+                    [row.results, row.newest, str(each.benchmark.created)]
+                    for row, each in zip(rows, members, strict=True)
+                ]
+            )
+        return {"groups": groups}, states
+
+    @cached_property
+    def _differences(self) -> dict[str, dict[int, dict[str, Any]]]:
+        content = self.paired.content
+        if content is None:
+            return {}
+        found: dict[str, dict[int, dict[str, Any]]] = {}
+        for (places, _reference), group in zip(self.paired_members, content["groups"], strict=True):
+            for key, figure in group["figures"].items():
+                pairs = {places[int(position)]: pair for position, pair in figure["pairs"].items()}
+                found.setdefault(key, {}).update(marked(pairs))
+        return found
+
+    def differences(self, figure: Figure) -> dict[int, dict[str, Any]]:
+        """Each result minus the reference of its group on the images that both have, by the result's position."""
+        return self._differences.get(figure.key, {})
+
+    def pair_tables(self) -> list[dict[str, Any]]:
+        """The differences of the chosen figure, with what could not be compared and why."""
+        if self.figure is None or self.paired.content is None:
+            return []
+        tables = []
+        for (places, reference), group in zip(
+            self.paired_members, self.paired.content["groups"], strict=True
+        ):
+            figure = group["figures"].get(self.figure.key)
+            if figure is None:
+                continue
+            found = self.differences(self.figure)
+            titles = result_titles([self.measured[place] for place in places])
+            rows = []
+            for offset, place in enumerate(places):
+                if offset == reference:
+                    continue
+                rows.append(
+                    {
+                        "look": self.looks[place],
+                        "title": titles[offset],
+                        "difference": found.get(place),
+                        "interval": self.interval(place, self.figure),
+                        "apart": offset in group["apart"],
+                        "problem": figure["problems"].get(str(offset), ""),
+                    }
+                )
+            tables.append(
+                {
+                    "reference": titles[reference],
+                    "reference_interval": self.interval(places[reference], self.figure),
+                    "protocol": self.measured[places[reference]].experiment.protocol,
+                    "rows": rows,
+                    "ranks": self._ranks(figure["ranks"], titles),
+                }
+            )
+        return tables
+
+    def _ranks(self, ranks: Mapping[str, Any] | None, titles: Sequence[str]) -> dict[str, Any] | None:
+        if not ranks:
+            return None
+        order = sorted(zip(ranks["ranks"], ranks["members"], strict=True))
+        return {
+            **ranks,
+            "rows": [{"title": titles[member], "rank": rank} for rank, member in order],
+        }
+
+    def ranks_over_settings(self) -> dict[str, Any] | None:
+        """Average ranks of methods that were all measured in the same settings (model, data set, protocol), each
+        setting one block of Friedman's test; None unless there are enough of both.
+        """
+        figure = self.figure
+        if figure is None or not figure.better:
+            return None
+        cells: dict[str, dict[tuple[str, str], float]] = {}
+        for position, each in enumerate(self.measured):
+            interval = self.interval(position, figure)
+            if interval and interval["value"] is not None:
+                setting = f"{each.benchmark.specification['classifier']['weights_sha256']} {identity(each)}"
+                cells.setdefault(setting, {})[_method_name(each)] = interval["value"]
+        settings = [values for values in cells.values() if len(values) >= FEWEST_METHODS]
+        if len(settings) < FEWEST_SETTINGS:
+            return None
+        methods = sorted(set.intersection(*(set(values) for values in settings)))
+        if len(methods) < FEWEST_METHODS:
+            return None
+        better = "lower" if figure.better == "lower" else "higher"
+        found: Friedman = friedman([[values[name] for name in methods] for values in settings], better)
+        order = sorted(zip(found.average_ranks, methods, strict=True))
+        return {
+            "settings": found.images,
+            "p": found.p,
+            "critical_difference": nemenyi_critical_difference(found.methods, found.images),
+            "rows": [{"title": name[0], "rank": rank} for rank, name in order],
+        }
+
+    # --- charts --------------------------------------------------------------------------------------------
+
+    def charts(self) -> dict[str, Any] | None:
+        """Curves of each table and the costs, for the page's script; None before there is anything to draw."""
+        if not self.contents:
+            return None
+        curves = {}
+        for number, group in enumerate(self.groups):
+            places = {self.positions[each.place] for each in group.members}
+            own = {place: content for place, content in self.contents.items() if place in places}
+            for curve in self.measured[0].experiment.curves():
+                chart = curve_chart(own, curve.key)
+                if chart:
+                    curves[f"{number}-{curve.key}"] = chart
+        return {
+            "methods": [look.to_dict() for look in self.looks],
+            "curves": curves,
+            "spreads": {},
+            "points": {str(table["number"]): table for table in self.costs()},
+        }
+
+    def curve_titles(self, charts: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+        """The charts in their order: `key`, the curve, the number of the table."""
+        if not charts:
+            return []
+        return [
+            {"key": f"{number}-{curve.key}", "curve": curve, "group": group}
+            for number, group in enumerate(self.groups)
+            for curve in self.measured[0].experiment.curves()
+            if f"{number}-{curve.key}" in charts["curves"]
+        ]
+
+    # --- cost against score --------------------------------------------------------------------------------
+
+    @property
+    def cost(self) -> str:
+        asked = self.choice.query.get("cost", "")
+        return asked if asked in COSTS else COSTS[0]
+
+    @property
+    def cost_choices(self) -> list[tuple[str, str]]:
+        return [("seconds", _("Seconds per map")), ("forwards", _("Forward passes per map"))]
+
+    def costs(self) -> list[dict[str, Any]]:
+        """By table: each result's cost and the chosen figure, both with intervals; `front`: no other result that may
+        be compared is both cheaper and better.
+        """
+        if self.figure is None:
+            return []
+        return [self._costs(number, group, self.figure) for number, group in enumerate(self.groups)]
+
+    def _costs(self, number: int, group: Group, figure: Figure) -> dict[str, Any]:
+        scale = 100 if figure.unit == "percent" else 1
+        titles = result_titles(group.members)
+        points = []
+        for offset, each in enumerate(group.members):
+            place = self.positions[each.place]
+            score, cost = self.interval(place, figure), self._cost(place, each)
+            if score and score["value"] is not None and cost and cost["value"] is not None:
+                points.append(
+                    {
+                        "method": place,
+                        "look": self.looks[place].to_dict(),
+                        "title": titles[offset],
+                        "cost": cost,
+                        "score": score,
+                        "shown": {
+                            end: None if score[end] is None else scale * score[end]
+                            for end in ("value", "low", "high")
+                        },
+                        "marked": bool(group.marks[offset]),
+                    }
+                )
+        comparable = [point for point in points if not point["marked"]]
+        for point in points:
+            point["front"] = point in comparable and not any(
+                _dominates(other, point, figure.better) for other in comparable if other is not point
+            )
+        return {
+            "number": number,
+            "protocol": group.members[0].experiment.protocol.full_name,
+            "x_title": _("Seconds per map") if self.cost == "seconds" else _("Forward passes per map"),
+            "y_title": _(figure.title) + (" (%)" if figure.unit == "percent" else ""),
+            "points": sorted(points, key=lambda point: point["cost"]["value"]),
+            "front_title": _("best for its cost"),
+        }
+
+    def _cost(self, place: int, measured: Measured) -> dict[str, Any] | None:
+        if self.cost == "seconds":
+            return self.interval(place, MAP_SECONDS)
+        size = measured.experiment.protocol.size
+        forwards = map_forwards(measured.chosen.method, measured.benchmark.classifier, size)
+        return {"value": forwards, "low": None, "high": None}
+
+    # --- images --------------------------------------------------------------------------------------------
+
+    def images(self) -> list[dict[str, Any]]:
+        """By group: the images on which the results differ most in the chosen figure, each with every result's value
+        and the addresses of the studio.
+        """
+        if self.figure is None or self.paired.content is None:
+            return []
+        page = self.images_page
+        first = (page - 1) * IMAGES_SHOWN
+        found = []
+        for (places, _reference), group in zip(
+            self.paired_members, self.paired.content["groups"], strict=True
+        ):
+            every = group["images"].get(self.figure.key, [])
+            rows = [self._image(each, places) for each in every[first : first + IMAGES_SHOWN]]
+            found.append(
+                {
+                    "looks": [self.looks[place] for place in places],
+                    "rows": rows,
+                    "protocol": self.measured[places[0]].experiment.protocol,
+                    "more": len(every) > first + IMAGES_SHOWN,
+                }
+            )
+        return [group for group in found if group["rows"]]
+
+    @property
+    def images_page(self) -> int:
+        text = self.choice.query.get("images", "")
+        return max(1, min(int(text), 10)) if text.isascii() and text.isdecimal() and len(text) < 4 else 1
+
+    def _image(self, image: Mapping[str, Any], places: Sequence[int]) -> dict[str, Any]:
+        titles = result_titles([self.measured[place] for place in places])
+        cells = []
+        for offset, place in enumerate(places):
+            cells.append(
+                {
+                    "look": self.looks[place],
+                    "title": titles[offset],
+                    "value": image["values"].get(str(offset)),
+                    "target": image["targets"].get(str(offset)),
+                }
+            )
+        return {**image, "cells": cells, "studio": self._studio(image, places)}
+
+    def _studio(self, image: Mapping[str, Any], places: Sequence[int]) -> list[dict[str, str]]:
+        """The studio with the image and the methods as they were measured, once for each model and class."""
+        together: dict[tuple[int, int, int], list[Measured]] = {}
+        for offset, place in enumerate(places):
+            target = image["targets"].get(str(offset))
+            if target is not None:
+                benchmark = self.measured[place].benchmark
+                key = benchmark.classifier_id, benchmark.dataset_id, target
+                together.setdefault(key, []).append(self.measured[place])
+        links = []
+        for (classifier, dataset, target), members in together.items():
+            parts: dict[str, Any] = {
+                "model": classifier,
+                "dataset": dataset,
+                "image": image["image"],
+                "class": target,
+                "method": [],
+                "enhanced": [],
+            }
+            for each in members:
+                method = each.chosen.method
+                name = "method" if enhancement_of(method) is None else "enhanced"
+                parts[name].append(method["key"])
+                parts |= {
+                    f"{method['key']}-{parameter}": _address_text(value)
+                    for parameter, value in method["parameters"].items()
+                    if value is not None
+                }
+                parts |= {
+                    f"enhancement-{parameter}": _address_text(value)
+                    for parameter, value in (enhancement_of(method) or {}).items()
+                    if value is not None
+                }
+            title = members[0].benchmark.specification["classifier"]["name"]
+            links.append({"title": title, "url": f"{reverse('studio:maps')}?{urlencode(parts, doseq=True)}"})
+        return links
+
+
+def _address_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _method_name(measured: Measured) -> tuple[str, str]:
+    """A method with its parameters, whatever the model: (title, parameters); layers, which are the model's own, are
+    left out.
+    """
+    method = measured.chosen.method
+    own = {name: value for name, value in method["parameters"].items() if name not in ("layer", "layers")}
+    return title_of(method), json.dumps([own, enhancement_of(method)], sort_keys=True)
+
+
+def _dominates(first: Mapping[str, Any], second: Mapping[str, Any], better: str) -> bool:
+    """Whether one point is at least as cheap and as good as another, and better in one of both."""
+    if not better:
+        return False
+    sign = -1 if better == "lower" else 1
+    cost = first["cost"]["value"] - second["cost"]["value"]
+    score = sign * (first["score"]["value"] - second["score"]["value"])
+    return cost <= 0 and score >= 0 and (cost < 0 or score > 0)

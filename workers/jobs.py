@@ -1,0 +1,137 @@
+"""Doing the jobs that members asked for, one after the other, until none is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+
+import django
+import structlog
+
+django.setup()
+
+from django.db import connection  # noqa: E402
+
+from saliency_core.errors import SaliscopeError  # noqa: E402
+from webapp.backups.restoring import BackupProblem, restore_backup  # noqa: E402
+from webapp.backups.writing import write_backup  # noqa: E402
+from webapp.comparisons.pairing import paired_content  # noqa: E402
+from webapp.jobs import services  # noqa: E402
+from webapp.jobs.models import Job  # noqa: E402
+
+log = structlog.get_logger(__name__)
+HEARTBEAT_SECONDS = 15.0
+# A few messages a second are enough, however small the steps.
+REPORT_SECONDS = 0.3
+
+
+class Stopped(BaseException):
+    """The process was told to end."""
+
+
+def main() -> int:
+    """Does what waits. Returns 0 when nothing waits any more or the process was told to end."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGTERM, stop)
+    with suppress(Stopped):
+        run_waiting_jobs()
+    return 0
+
+
+def run_waiting_jobs() -> int:
+    """Does the jobs that wait and returns how many there were."""
+    count = 0
+    while (job := services.claim_job()) is not None:
+        run_job(job)
+        count += 1
+    return count
+
+
+def run_job(job: Job) -> None:
+    """Does one claimed job and delivers what comes out, or the reason why nothing does."""
+    last = 0.0
+
+    def report(progress: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= REPORT_SECONDS:
+            services.report_progress(job, progress)
+            last = time.monotonic()
+
+    try:
+        with _lease_kept(job):
+            content, size = _RUNNERS[job.kind](job, report)
+    except services.JobLost:
+        job.path.unlink(missing_ok=True)
+    except Stopped:
+        services.give_back_job(job)
+        raise
+    except (BackupProblem, SaliscopeError, OSError) as problem:
+        services.fail_job(job, str(problem))
+    except Exception as problem:
+        log.exception("job_failed", job=job.pk)
+        services.fail_job(job, f"{type(problem).__name__}: {problem}")
+    else:
+        if not services.finish_job(job, content=content, size=size):
+            job.path.unlink(missing_ok=True)
+
+
+def _compare(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any], int]:
+    return paired_content(job.request, report), 0
+
+
+def _back_up(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any], int]:
+    content = write_backup(
+        job.owner, job.path, with_weights=bool(job.request.get("with_weights")), report=report
+    )
+    return content, job.path.stat().st_size
+
+
+def _restore(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any], int]:
+    try:
+        return restore_backup(job.owner, job.path, report).to_dict(), 0
+    finally:
+        job.path.unlink(missing_ok=True)
+
+
+_RUNNERS: dict[str, Callable[[Job, Callable[[float], None]], tuple[dict[str, Any], int]]] = {
+    Job.Kind.COMPARISON: _compare,
+    Job.Kind.BACKUP: _back_up,
+    Job.Kind.RESTORE: _restore,
+}
+
+
+@contextmanager
+def _lease_kept(job: Job) -> Iterator[None]:
+    """Extends the job's lease from a thread of its own, as a step may take longer than a lease."""
+    over = threading.Event()
+
+    def keep() -> None:
+        try:
+            while not over.wait(HEARTBEAT_SECONDS):
+                if not services.keep_lease(job):
+                    return
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=keep, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
