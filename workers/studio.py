@@ -21,6 +21,8 @@ __all__ = ["draw", "work_once"]
 
 def work_once(node: Node) -> None:
     """One turn: what somebody waits for most comes first; curves only where nobody waits for a map."""
+    if not node.takes_work():
+        return
     predictions = claim_predictions()
     if predictions:
         _watched(
@@ -34,7 +36,7 @@ def work_once(node: Node) -> None:
         _watched(node, [curves], "measuring a map", lambda: measure(node, curves))
     classifier = None if stopping.requested() else claim_preparation()
     if classifier is not None:
-        node.watch(None, f"preparing {classifier.name}")
+        node.watch(None, "preparing a model")
         prepare(classifier)
     node.watch(None)
     if (predictions or explanations or curves or classifier is not None) and not stopping.requested():

@@ -34,6 +34,9 @@ class Script:
     def upload(self, path: str, data: dict[str, Any]) -> HttpResponse:
         return self.client.post(ROOT + path, data)
 
+    def patch(self, path: str, data: Any = None) -> HttpResponse:
+        return self.client.patch(ROOT + path, data or {}, content_type="application/json")
+
     def delete(self, path: str) -> HttpResponse:
         return self.client.delete(ROOT + path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.web.api_calls import ROOT, Script, administrator, asked, finished_ben
 from webapp.accounts.models import ApiToken
 from webapp.accounts.tokens import create_token
 from webapp.api.urls import urlpatterns
+from webapp.benchmarks import exports
 from webapp.studio.models import Explanation
 from webapp.studio.services import explain_benchmark_images, explanation_folder
 
@@ -62,6 +64,10 @@ ROUTES = [
     Route("estimate", "benchmarks/estimate", "post", 200, 400, 400, lambda rows: asked(rows["row"])),
     own("benchmark", "benchmarks/{benchmark}"),
     own("benchmark_images_csv", "benchmarks/{benchmark}/images.csv"),
+    own("benchmark_table", "benchmarks/{benchmark}/tables/summary.csv"),
+    own("benchmark_latex", "benchmarks/{benchmark}/tables.tex"),
+    own("benchmark_document", "benchmarks/{benchmark}/document.json"),
+    own("benchmark_archive", "benchmarks/{benchmark}/everything.zip"),
     own("benchmark_report", "benchmarks/{benchmark}/report.txt"),
     own("benchmark_results", "benchmarks/{benchmark}/results.json"),
     own("benchmark_events", "benchmarks/{benchmark}/events"),
@@ -75,6 +81,9 @@ ROUTES = [
     own("cancel_benchmark", "benchmarks/{benchmark}/cancel", "post", 409),
     own("resume_benchmark", "benchmarks/{benchmark}/resume", "post", 409),
     Route("workers", "workers"),
+    Route("worker", "workers/{worker}"),
+    Route("worker", "workers/{worker}", "patch", 403, 403, 200, lambda rows: {"mode": "paused"}),
+    Route("queue", "queue"),
     Route("explanations", "explanations"),
     own("explanation", "explanations/{explanation}"),
     own("explanation_overlay", "explanations/{explanation}/overlay.webp"),
@@ -84,9 +93,17 @@ ROUTES = [
 ]
 
 
+def archive_in(folder: Path) -> Path:
+    path = folder / "everything.zip"
+    path.write_bytes(b"a zip")
+    return path
+
+
 @pytest.fixture
-def rows(settings, tmp_path) -> dict[str, Any]:
+def rows(settings, tmp_path, monkeypatch) -> dict[str, Any]:
     settings.EXPLANATIONS_DIR = tmp_path
+    # Making one is another process, with a database of its own: what it would make is there.
+    monkeypatch.setattr(exports, "archive_path", lambda benchmark: archive_in(tmp_path))
     owner = factories.member()
     classifier = factories.classifier(owner=owner)
     benchmark = finished_benchmark(owner, classifier=classifier)
@@ -106,13 +123,14 @@ def rows(settings, tmp_path) -> dict[str, Any]:
         "unused": factories.classifier(owner=owner).pk,
         "dataset": benchmark.dataset_id,
         "explanation": explanation.pk,
+        "worker": factories.node().pk,
     }
 
 
 def answer(script: Script, route: Route, rows: dict[str, Any]) -> Any:
     path = route.path.format(**rows)
-    if route.method == "post":
-        return script.post(path, route.body(rows))
+    if route.method in ("post", "patch"):
+        return getattr(script, route.method)(path, route.body(rows))
     return getattr(script, route.method)(path)
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.api.views import benchmarks, descriptions, documentation, library, studio
+from webapp.api.views import benchmarks, descriptions, documentation, downloads, library, operations, studio
 
 app_name = "api"
 
@@ -25,16 +25,22 @@ urlpatterns = [
     path("benchmarks/<int:pk>", benchmarks.BenchmarkDetail.as_view(), name="benchmark"),
     path("benchmarks/<int:pk>/cancel", benchmarks.CancelBenchmark.as_view(), name="cancel_benchmark"),
     path("benchmarks/<int:pk>/resume", benchmarks.ResumeBenchmark.as_view(), name="resume_benchmark"),
-    path("benchmarks/<int:pk>/images.csv", benchmarks.ImagesCsv.as_view(), name="benchmark_images_csv"),
-    path("benchmarks/<int:pk>/report.txt", benchmarks.Report.as_view(), name="benchmark_report"),
-    path("benchmarks/<int:pk>/results.json", benchmarks.Results.as_view(), name="benchmark_results"),
+    path("benchmarks/<int:pk>/images.csv", downloads.ImagesCsv.as_view(), name="benchmark_images_csv"),
+    path("benchmarks/<int:pk>/tables/<slug:name>.csv", downloads.Table.as_view(), name="benchmark_table"),
+    path("benchmarks/<int:pk>/tables.tex", downloads.Latex.as_view(), name="benchmark_latex"),
+    path("benchmarks/<int:pk>/report.txt", downloads.Report.as_view(), name="benchmark_report"),
+    path("benchmarks/<int:pk>/results.json", downloads.Results.as_view(), name="benchmark_results"),
+    path("benchmarks/<int:pk>/document.json", downloads.Document.as_view(), name="benchmark_document"),
+    path("benchmarks/<int:pk>/everything.zip", downloads.Archive.as_view(), name="benchmark_archive"),
     path("benchmarks/<int:pk>/events", benchmarks.Events.as_view(), name="benchmark_events"),
     path(
         "benchmarks/<int:pk>/explanations",
         studio.BenchmarkExplanations.as_view(),
         name="benchmark_explanations",
     ),
-    path("workers", library.Workers.as_view(), name="workers"),
+    path("workers", operations.Workers.as_view(), name="workers"),
+    path("workers/<int:pk>", operations.Worker.as_view(), name="worker"),
+    path("queue", operations.Queue.as_view(), name="queue"),
     path("explanations", studio.Explanations.as_view(), name="explanations"),
     path("explanations/<int:pk>", studio.ExplanationDetail.as_view(), name="explanation"),
     path("explanations/<int:pk>/overlay.webp", studio.Overlay.as_view(), name="explanation_overlay"),

@@ -18,6 +18,10 @@ from redis.exceptions import RedisError
 
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 
+WORKERS_GROUP = "workers"
+# What changes who waits for the workers; shards that are done are told of by the workers themselves.
+QUEUE_KINDS = frozenset({"queued", "started", "resumed", "cancelled", "succeeded", "failed"})
+
 log = structlog.get_logger(__name__)
 
 
@@ -40,12 +44,19 @@ def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None
     transaction.on_commit(
         lambda: send(benchmark_group(benchmark.pk), {"type": "benchmark.event", "seq": seq})
     )
+    if kind in QUEUE_KINDS:
+        transaction.on_commit(announce_workers)
     return event
 
 
 def announce_progress(benchmark_id: int, payload: dict[str, Any]) -> None:
     """Tells watchers how far a benchmark is; not kept."""
     send(benchmark_group(benchmark_id), {"type": "benchmark.progress", "payload": payload})
+
+
+def announce_workers() -> None:
+    """Tells those who watch the workers that one of them, or the queue, has changed."""
+    send(WORKERS_GROUP, {"type": "workers.changed"})
 
 
 def send(group: str, message: dict[str, Any]) -> None:

@@ -1,5 +1,9 @@
 from django.urls import path
 
 from webapp.benchmarks.consumers import BenchmarkConsumer
+from webapp.benchmarks.worker_consumer import WorkersConsumer
 
-websocket_urlpatterns = [path("ws/benchmarks/<int:benchmark_id>/", BenchmarkConsumer.as_asgi())]
+websocket_urlpatterns = [
+    path("ws/benchmarks/<int:benchmark_id>/", BenchmarkConsumer.as_asgi()),
+    path("ws/workers/", WorkersConsumer.as_asgi()),
+]

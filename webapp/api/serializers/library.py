@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from saliency_core.methods.registry import method_descriptions
 from webapp.accounts.models import ApiToken, User
-from webapp.benchmarks.models import WorkerNode
 from webapp.benchmarks.services import why_not_applicable
 from webapp.library.models import Classifier, Dataset, ForwardRate
 
@@ -135,9 +134,3 @@ class DatasetDetailSerializer(DatasetSerializer):
     @extend_schema_field(serializers.CharField(allow_null=True))
     def get_path(self, dataset: Dataset) -> str | None:
         return dataset.path if self.context["request"].user.is_staff else None
-
-
-class WorkerSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = WorkerNode
-        fields = ["name", "kind", "device", "versions", "started_at", "heartbeat_at", "activity"]

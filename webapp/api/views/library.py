@@ -1,4 +1,4 @@
-"""Who asks, classifiers, data sets and workers."""
+"""Who asks, classifiers and data sets."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ from webapp.api.serializers.library import (
     DatasetDetailSerializer,
     DatasetSerializer,
     MeSerializer,
-    WorkerSerializer,
 )
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle, UploadThrottle
-from webapp.benchmarks.selectors import live_workers
 from webapp.library import services
 from webapp.library.forms import ImportClassifierForm
 from webapp.library.models import Classifier, Dataset
@@ -147,14 +145,3 @@ class DatasetDetail(mixins.RetrieveModelMixin, ApiView):
     def get(self, request: Request, pk: int) -> Response:
         """One data set: its classes and the problems that its files have."""
         return self.retrieve(request)
-
-
-class Workers(ApiView):
-    pagination_class = None
-    filter_backends = []
-    serializer_class = WorkerSerializer
-
-    @extend_schema(operation_id="workers_list", responses=WorkerSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        """Workers heard of in the last 15 seconds, and what they do."""
-        return Response(self.get_serializer(live_workers(), many=True).data)

@@ -72,13 +72,18 @@ def archive(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Everything in one ZIP, plots included."""
     benchmark = _benchmark(request, pk)
     try:
-        path = exports.archive_path(benchmark)
+        return archive_response(request, benchmark)
     except exports.ArchiveFailed as problem:
         messages.error(request, _("The archive could not be made: %(problem)s") % {"problem": problem})
         return redirect("benchmarks:detail", pk=pk)
+
+
+def archive_response(request: HttpRequest, benchmark: Benchmark) -> StreamingHttpResponse:
+    """The archive of what there is now, made if need be. Raises ArchiveFailed."""
+    path = exports.archive_path(benchmark)
     streamed = _chunks_async(path) if isinstance(request, ASGIRequest) else _chunks(path)
     headers = {
-        "Content-Disposition": f'attachment; filename="benchmark-{pk}.zip"',
+        "Content-Disposition": f'attachment; filename="benchmark-{benchmark.pk}.zip"',
         "Content-Length": str(path.stat().st_size),
     }
     return StreamingHttpResponse(streamed, content_type="application/zip", headers=headers)

@@ -1,4 +1,4 @@
-"""The list of benchmarks and the page of workers."""
+"""The list of benchmarks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from webapp.benchmarks.models import Benchmark
-from webapp.benchmarks.selectors import benchmarks_for, live_workers
+from webapp.benchmarks.selectors import benchmarks_for
 
 PAGE_SIZE = 25
 
@@ -33,9 +33,3 @@ def benchmark_list(request: HttpRequest) -> HttpResponse:
         "total": sum(counts.values()),
     }
     return render(request, "benchmarks/list.html", context)
-
-
-@require_GET
-@login_required
-def workers(request: HttpRequest) -> HttpResponse:
-    return render(request, "benchmarks/workers.html", {"workers": live_workers()})
