@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
@@ -19,19 +20,27 @@ from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for
 
 CHUNK_BYTES = 1 << 18
+LINES_IN_BLOCK = 1000
+MOST_AT_ONCE = 5000
+"""Images; tables of more begin to arrive before they are complete."""
 CSV = "text/csv; charset=utf-8"
 
 
 @require_GET
 @login_required
-def images_csv(request: HttpRequest, pk: int) -> HttpResponse:
-    """One row an image of one method under one experiment, those that failed included."""
+def images_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """One row an image of one method under one experiment, those that failed included; long ones as they are made."""
     benchmark = _benchmark(request, pk)
     method, experiment = (_index(request, benchmark, name) for name in ("method", "experiment"))
     several = sum(len(benchmark.specification[name]) for name in ("methods", "experiments")) > 2
     name = f"benchmark-{pk}-{method + 1}-{experiment + 1}.csv" if several else f"benchmark-{pk}.csv"
     lines = exports.csv_lines(benchmark, method_index=method, experiment_index=experiment)
-    return _attachment("".join(lines), name, CSV)
+    if benchmark.number_of_images <= MOST_AT_ONCE:
+        return _attachment("".join(lines), name, CSV)
+    blocks = (text.encode() for text in _blocks(lines))
+    streamed = _async(blocks) if isinstance(request, ASGIRequest) else blocks
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(streamed, content_type=CSV, headers=headers)
 
 
 @require_GET
@@ -81,7 +90,7 @@ def archive(request: HttpRequest, pk: int) -> HttpResponseBase:
 def archive_response(request: HttpRequest, benchmark: Benchmark) -> StreamingHttpResponse:
     """The archive of what there is now, made if need be. Raises ArchiveFailed."""
     path = exports.archive_path(benchmark)
-    streamed = _chunks_async(path) if isinstance(request, ASGIRequest) else _chunks(path)
+    streamed = _async(_chunks(path)) if isinstance(request, ASGIRequest) else _chunks(path)
     headers = {
         "Content-Disposition": f'attachment; filename="benchmark-{benchmark.pk}.zip"',
         "Content-Length": str(path.stat().st_size),
@@ -112,7 +121,13 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-async def _chunks_async(path: Path) -> AsyncIterator[bytes]:
-    chunks = _chunks(path)
+def _blocks(lines: Iterable[str]) -> Iterator[str]:
+    iterator = iter(lines)
+    while block := "".join(islice(iterator, LINES_IN_BLOCK)):
+        yield block
+
+
+async def _async(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The same without holding up the server's other requests."""
     while chunk := await sync_to_async(next)(chunks, b""):
         yield chunk
