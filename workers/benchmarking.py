@@ -15,6 +15,7 @@ from saliency_core.provenance import versions
 from saliency_core.scoring.rate import measure_forward_rate
 from saliency_core.scoring.scorer import Scorer
 from webapp.benchmarks.estimates import forwards_per_image
+from webapp.benchmarks.selectors import idle_benchmark_worker_exists
 from webapp.benchmarks.specification import PRECISION, activation_part
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common import hints
@@ -29,10 +30,15 @@ from workers.resources import class_mapping_of, classifier_of, dataset_of, metho
 
 log = structlog.get_logger(__name__)
 LEAST_SECONDS_TO_JUDGE_BY = 3.0
+# Long enough for the other worker to be the one that waits for the next hint.
+PASSING_ON_SECONDS = 0.5
 
 
 def work_once(node: Node) -> None:
     """One turn. Wakes another as long as there is work, so that turns stay short and the queue short too."""
+    if not node.takes_work():
+        pass_hint_on()
+        return
     measure_missing_rates(node)
     plan_queued_benchmarks(node.device_name)
     if stopping.requested():
@@ -45,6 +51,13 @@ def work_once(node: Node) -> None:
             hints.wake_benchmark_workers()
 
 
+def pass_hint_on() -> None:
+    """A worker that takes no work has got a hint that another one may wait for."""
+    if work_waits() and idle_benchmark_worker_exists():
+        time.sleep(PASSING_ON_SECONDS)
+        hints.wake_benchmark_workers()
+
+
 def measure_missing_rates(node: Node) -> None:
     """Measures every ready classifier that has no forward rate on this device yet."""
     unmeasured = Classifier.objects.filter(state=Classifier.State.READY).exclude(
@@ -53,7 +66,7 @@ def measure_missing_rates(node: Node) -> None:
     for row in unmeasured:
         if stopping.requested():
             return
-        node.watch(None, f"measuring {row.name}")
+        node.watch(None, "measuring a model")
         try:
             classifier = classifier_of(specification_of(row), row.class_names, node.torch_device)
         except SaliscopeError as problem:

@@ -47,7 +47,11 @@ class Claim:
 
 @transaction.atomic
 def claim_shard(node: WorkerNode) -> Claim | None:
-    """Takes the next waiting shard of a running benchmark; members are served in turn. None if nothing waits."""
+    """Takes the next waiting shard of a running benchmark; members are served in turn. None if nothing waits, or if
+    an administrator wants the worker to take no new work.
+    """
+    if not WorkerNode.objects.filter(pk=node.pk, mode=WorkerNode.Mode.WORKING).exists():
+        return None
     waiting = (
         Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))

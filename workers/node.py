@@ -12,8 +12,10 @@ import structlog
 from django.db import DatabaseError, close_old_connections, connections
 from django.db.models.functions import Now
 
+from webapp.benchmarks.events import announce_workers
 from webapp.benchmarks.models import WorkerNode
 from workers.claiming import fail_lost_shards
+from workers.memory import memory_of
 
 HEARTBEAT_SECONDS = 4.0
 TICK_SECONDS = 0.5
@@ -22,13 +24,19 @@ log = structlog.get_logger(__name__)
 
 
 class Node:
-    """A worker process as the others see it. A thread of its own keeps its heartbeat while it computes."""
+    """A worker process as the others see it. A thread of its own keeps its heartbeat while it computes.
 
-    def __init__(self, kind: str, device: str) -> None:
+    `on_drained` is called, once, when an administrator has asked the worker to finish and it has nothing at hand: it
+    is to end the process. The one that follows is paused until an administrator lets it go on.
+    """
+
+    def __init__(self, kind: str, device: str, *, on_drained: Callable[[], None] | None = None) -> None:
         self.kind = kind
         self.torch_device = device
         self.name = os.environ.get("SALISCOPE_WORKER_NAME") or f"{kind}-{device}@{socket.gethostname()}"
         self.row: WorkerNode | None = None
+        self._on_drained = on_drained
+        self._busy = False
         self._tick: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -57,8 +65,14 @@ class Node:
         """Has the heartbeat's thread call `tick` twice a second (None: nothing is being worked on)."""
         with self._lock:
             self._tick = tick
+            self._busy = tick is not None or bool(activity)
         row = self.registered()
         WorkerNode.objects.filter(pk=row.pk).update(activity=activity, heartbeat_at=Now())
+        announce_workers()
+
+    def takes_work(self) -> bool:
+        """Whether an administrator wants it to take new work."""
+        return WorkerNode.objects.filter(pk=self.registered().pk, mode=WorkerNode.Mode.WORKING).exists()
 
     def _register(self) -> None:
         from saliency_core.provenance import device_name, versions
@@ -74,10 +88,31 @@ class Node:
                 "heartbeat_at": now,
                 "stopped_at": None,
                 "activity": "",
+                "memory": memory_of(self.torch_device),
             },
+        )
+        # It has been drained: what follows waits until somebody lets it go on.
+        WorkerNode.objects.filter(pk=row.pk, mode=WorkerNode.Mode.DRAINING).update(
+            mode=WorkerNode.Mode.PAUSED
         )
         fail_lost_shards("The worker process stopped in the middle.", of_worker=row)
         self.row = row
+        announce_workers()
+
+    def _heartbeat(self) -> None:
+        own = WorkerNode.objects.filter(name=self.name)
+        if not own.update(heartbeat_at=Now(), stopped_at=None, memory=memory_of(self.torch_device)):
+            self.row = None  # Somebody deleted it: it is written again.
+            return
+        self._last_heartbeat = time.monotonic()
+        announce_workers()
+        draining = self._on_drained is not None and own.filter(mode=WorkerNode.Mode.DRAINING).exists()
+        with self._lock:
+            drained = draining and not self._busy
+        if drained and self._on_drained is not None:
+            log.info("drained", worker=self.name)
+            end, self._on_drained = self._on_drained, None
+            end()
 
     def _beat(self) -> None:
         while True:
@@ -86,8 +121,7 @@ class Node:
                 if self.row is None:
                     self._register()
                 if time.monotonic() - self._last_heartbeat >= HEARTBEAT_SECONDS:
-                    WorkerNode.objects.filter(name=self.name).update(heartbeat_at=Now(), stopped_at=None)
-                    self._last_heartbeat = time.monotonic()
+                    self._heartbeat()
                 with self._lock:
                     tick = self._tick
                 if tick is not None:
@@ -102,3 +136,4 @@ class Node:
 def sign_off(name: str) -> None:
     """Marks a worker that ends in good order as stopped."""
     WorkerNode.objects.filter(name=name).update(stopped_at=Now(), activity="")
+    announce_workers()

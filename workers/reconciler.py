@@ -24,10 +24,12 @@ from django.db.models.functions import Now  # noqa: E402
 from saliency_core.errors import SaliscopeError  # noqa: E402
 from webapp.benchmarks import transitions  # noqa: E402
 from webapp.benchmarks.deletion import purge_deleted_benchmark  # noqa: E402
+from webapp.benchmarks.events import announce_workers  # noqa: E402
 from webapp.benchmarks.figures import complete_figures, refresh_figures  # noqa: E402
 from webapp.benchmarks.models import Benchmark, Shard  # noqa: E402
 from webapp.benchmarks.selectors import idle_benchmark_worker_exists, silent_workers  # noqa: E402
 from webapp.benchmarks.summaries import complete_next  # noqa: E402
+from webapp.benchmarks.worker_services import forget_workers  # noqa: E402
 from webapp.common import hints  # noqa: E402
 from webapp.jobs.services import reclaim_lost_jobs, remove_old_jobs  # noqa: E402
 from webapp.library.compatibility import report_waits  # noqa: E402
@@ -75,7 +77,9 @@ def main() -> int:
 
 def reconcile() -> None:
     """One round over everything but hints."""
-    silent_workers().update(stopped_at=Now(), activity="")
+    if silent_workers().update(stopped_at=Now(), activity=""):
+        announce_workers()
+    forget_workers()
     fail_lost_shards("The worker was not heard of any more.")
     studio.reclaim_lost_work()
     reclaim_lost_preparations()

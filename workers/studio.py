@@ -27,6 +27,8 @@ __all__ = ["draw", "measure", "work_once"]
 
 def work_once(node: Node) -> None:
     """One turn: what somebody waits for most comes first; curves only where nobody waits for a map."""
+    if not node.takes_work():
+        return
     predictions = claim_predictions()
     if predictions:
         _watched(
@@ -40,15 +42,15 @@ def work_once(node: Node) -> None:
         _watched(node, [curves], "measuring a map", lambda: measure(node, curves))
     classifier = None if stopping.requested() else claim_preparation()
     if classifier is not None:
-        node.watch(_preparation_keeper(classifier), f"preparing {classifier.name}")
+        node.watch(_preparation_keeper(classifier), "preparing a model")
         prepare(classifier)
     looked_at = None if classifier is not None or stopping.requested() else claim_report()
     if looked_at is not None:
-        node.watch(_preparation_keeper(looked_at), f"looking at {looked_at.name}")
+        node.watch(_preparation_keeper(looked_at), "looking at a model")
         look_again(looked_at, node.torch_device)
     dataset = None if stopping.requested() else claim_dataset()
     if dataset is not None:
-        node.watch(lease_keeper(lambda: keep_dataset_lease(dataset)), f"looking at {dataset.name}")
+        node.watch(lease_keeper(lambda: keep_dataset_lease(dataset)), "looking at a data set")
         prepare_dataset(dataset)
     node.watch(None)
     library_work = any(row is not None for row in (classifier, looked_at, dataset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import django
@@ -27,8 +28,14 @@ def register_node(**_: Any) -> None:
     _node = Node(
         kind=os.environ.get("SALISCOPE_WORKER_KIND", "benchmark"),
         device=os.environ.get("SALISCOPE_DEVICE", "cpu"),
+        on_drained=end_this_worker,
     )
     _node.start()
+
+
+def end_this_worker() -> None:
+    """Ends Celery's parent process in good order; the supervisor starts another one."""
+    os.kill(os.getppid(), signal.SIGTERM)
 
 
 @signals.worker_process_shutdown.connect

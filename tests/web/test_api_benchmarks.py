@@ -201,6 +201,8 @@ def test_one_benchmark_is_watched_to_its_end(script: Script, member: User) -> No
     ]
     assert answer["environments"] == [{"device": "Test processor", "versions": {"torch": "2.13.0"}}]
     for name, address in answer["files"].items():
+        if name == "archive":
+            continue  # made by another process, with a database of its own
         assert script.client.get(address).status_code == 200, name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,10 @@ from webapp.benchmarks.models import Benchmark, Shard, ShardResult
 SECONDS = 60
 
 
-def documented_script(repository: Path) -> str:
-    found = re.findall(r"```python\n(.*?)```", (repository / "docs/api.md").read_text("utf-8"), re.DOTALL)
+def documented_script(repository: Path, language: str = "python") -> str:
+    found = re.findall(
+        rf"```{language}\n(.*?)```", (repository / "docs/api.md").read_text("utf-8"), re.DOTALL
+    )
     assert len(found) == 1
     return found[0]
 
@@ -77,6 +80,45 @@ def test_the_documented_script_queues_waits_and_downloads(
     assert output == "succeeded 3 of 3\nimages.csv is here.\n"
     with (tmp_path / "images.csv").open(newline="") as file:
         assert [row["image"] for row in csv.DictReader(file)] == ["000.jpg", "001.jpg", "002.jpg"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_documented_shell_script_does_the_same(live_server, repository: Path, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl, and there is none on the PATH")
+    member = factories.member()
+    classifier, dataset = factories.classifier(), factories.dataset()
+    (tmp_path / "benchmark.sh").write_text(documented_script(repository, "sh"), "utf-8")
+    environment = {
+        **os.environ,
+        "SALISCOPE_URL": live_server.url,
+        "SALISCOPE_TOKEN": create_token(owner=member, name="example")[1],
+        "CLASSIFIER": str(classifier.pk),
+        "DATASET": str(dataset.pk),
+    }
+    script = subprocess.Popen(
+        ["sh", "benchmark.sh"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        queued = script.stdout.readline()
+        for benchmark in Benchmark.objects.all():
+            measure(benchmark)
+        output, _ = script.communicate(timeout=SECONDS)
+    finally:
+        script.kill()
+        script.wait()
+    assert script.returncode == 0, queued + output
+    assert queued == f"Queued: {Benchmark.objects.get().pk}\n"
+    assert output.splitlines()[-2:] == ["succeeded", "images.csv and summary.csv are here."]
+    with (tmp_path / "images.csv").open(newline="") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == ["000.jpg", "001.jpg", "002.jpg"]
+    with (tmp_path / "summary.csv").open(newline="") as file:
+        assert "insertion" in file.read()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from webapp.accounts.models import ApiToken
 from webapp.accounts.tokens import create_token
 from webapp.api.urls import urlpatterns
 from webapp.backups.services import request_backup
+from webapp.benchmarks import exports
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.sharing import share_with_lab, share_with_member
 from webapp.studio.asking import ask_for_prediction
@@ -112,6 +114,10 @@ ROUTES = [
     ),
     own("benchmark_share", "benchmarks/{benchmark}/shares/{shared_number}", "delete", 204),
     own("benchmark_images_csv", "benchmarks/{benchmark}/images.csv"),
+    own("benchmark_table", "benchmarks/{benchmark}/tables/summary.csv"),
+    own("benchmark_latex", "benchmarks/{benchmark}/tables.tex"),
+    own("benchmark_document", "benchmarks/{benchmark}/document.json"),
+    own("benchmark_archive", "benchmarks/{benchmark}/everything.zip"),
     own("benchmark_report", "benchmarks/{benchmark}/report.txt"),
     own("benchmark_results", "benchmarks/{benchmark}/results.json"),
     own("benchmark_events", "benchmarks/{benchmark}/events"),
@@ -133,6 +139,9 @@ ROUTES = [
     own("backup_file", "backups/{backup}/backup.zip", owner=404),
     own("backup", "backups/{backup}", "delete", 204),
     Route("workers", "workers"),
+    Route("worker", "workers/{worker}"),
+    Route("worker", "workers/{worker}", "patch", 403, 403, 200, lambda rows: {"mode": "paused"}),
+    Route("queue", "queue"),
     Route("explanations", "explanations"),
     own("explanation", "explanations/{explanation}"),
     own("explanation_overlay", "explanations/{explanation}/overlay.webp"),
@@ -163,9 +172,17 @@ def map_request(rows: dict[str, Any]) -> dict[str, Any]:
     return image_request(rows) | {"target": 1, "methods": [{"key": "gradient"}]}
 
 
+def archive_in(folder: Path) -> Path:
+    path = folder / "everything.zip"
+    path.write_bytes(b"a zip")
+    return path
+
+
 @pytest.fixture
-def rows(settings, tmp_path) -> dict[str, Any]:
+def rows(settings, tmp_path, monkeypatch) -> dict[str, Any]:
     settings.EXPLANATIONS_DIR = settings.UPLOADS_DIR = tmp_path
+    # Making one is another process, with a database of its own: what it would make is there.
+    monkeypatch.setattr(exports, "archive_path", lambda benchmark: archive_in(tmp_path))
     owner = factories.member()
     classifier = factories.classifier(owner=owner, class_names=["cat", "dog"])
     benchmark = finished_benchmark(owner, classifier=classifier)
@@ -199,6 +216,7 @@ def rows(settings, tmp_path) -> dict[str, Any]:
         "own_dataset": factories.masked_dataset(tmp_path / "masked", owner=owner).pk,
         "explanation": explanation.pk,
         "backup": request_backup(owner=owner).pk,
+        "worker": factories.node().pk,
     }
 
 

@@ -6,10 +6,14 @@ import csv
 import io
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from tests.web import factories
 from webapp.benchmarks.exports import image_lines, report_text
 from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.views import downloads
+from webapp.common import streaming
 from workers import reconciler
 from workers.claiming import claim_shard, deliver
 
@@ -72,3 +76,19 @@ def test_unfinished_benchmark_exports_what_it_has() -> None:
     assert len(list(image_lines(benchmark))) == 1
     deliver(claim_shard(factories.node()), [factories.columns(0, 4)], ENVIRONMENT)
     assert len(list(image_lines(benchmark))) == 5
+
+
+def test_a_long_table_of_images_is_sent_as_it_is_made(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benchmark = finished_benchmark()
+    client.force_login(benchmark.owner)
+    address = reverse("benchmarks:images_csv", args=[benchmark.pk])
+    whole = client.get(address).content
+    monkeypatch.setattr(downloads, "MOST_AT_ONCE", 5)
+    monkeypatch.setattr(streaming, "LINES_IN_BLOCK", 3)
+    answer = client.get(address)
+    assert answer.streaming
+    blocks = list(answer.streaming_content)
+    assert [block.count(b"\n") for block in blocks] == [3, 3, 3]
+    assert b"".join(blocks) == whole

@@ -41,6 +41,9 @@ class Processor:
 
     def watch(self, tick: Any, activity: str = "") -> None: ...
 
+    def takes_work(self) -> bool:
+        return True
+
 
 @pytest.fixture(autouse=True)
 def own_files(settings: Any, tmp_path: Path) -> None:

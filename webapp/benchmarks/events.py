@@ -16,7 +16,11 @@ from django.db.models import F
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 from webapp.common.announcing import send
 
-__all__ = ["announce_progress", "benchmark_group", "member_group", "record_event", "send"]
+__all__ = ["announce_progress", "announce_workers", "benchmark_group", "member_group", "record_event", "send"]
+
+WORKERS_GROUP = "workers"
+# What changes who waits for the workers; shards that are done are told of by the workers themselves.
+QUEUE_KINDS = frozenset({"queued", "started", "resumed", "cancelled", "succeeded", "failed"})
 
 
 def benchmark_group(benchmark_id: int) -> str:
@@ -40,6 +44,8 @@ def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None
             benchmark_group(benchmark.pk), {"type": "benchmark.event", "benchmark": benchmark.pk, "seq": seq}
         )
     )
+    if kind in QUEUE_KINDS:
+        transaction.on_commit(announce_workers)
     return event
 
 
@@ -52,3 +58,8 @@ def announce_progress(benchmark_id: int, payload: dict[str, Any]) -> None:
 def announce_access(benchmark_id: int) -> None:
     """Has the open sockets of a benchmark look again whether their members may see it."""
     send(benchmark_group(benchmark_id), {"type": "benchmark.access", "benchmark": benchmark_id})
+
+
+def announce_workers() -> None:
+    """Tells those who watch the workers that one of them, or the queue, has changed."""
+    send(WORKERS_GROUP, {"type": "workers.changed"})

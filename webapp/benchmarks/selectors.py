@@ -37,16 +37,21 @@ _kept_lock = Lock()
 
 def benchmarks_for(user: User) -> QuerySet[Benchmark]:
     """The benchmarks that a member sees, newest first, with `images_done`."""
-    # A subquery, so that only the shards of the rows that are taken are counted.
-    finished = Shard.objects.filter(benchmark=OuterRef("pk"), state=Shard.State.DONE).order_by()
-    images = finished.values("benchmark").annotate(images=Sum(F("stop") - F("start"))).values("images")
-    done = Coalesce(Subquery(images, output_field=IntegerField()), 0)
     return (
         Benchmark.objects.visible_to(user)
         .select_related("classifier", "dataset", "owner")
-        .annotate(images_done=done)
+        .annotate(images_done=images_done())
         .order_by("-pk")
     )
+
+
+def images_done() -> Coalesce:
+    """Images of a benchmark's finished shards, of all methods together: computed for the rows of a page only, where a
+    join would count the shards of every benchmark first.
+    """
+    done = Shard.objects.filter(benchmark=OuterRef("pk"), state=Shard.State.DONE).order_by()
+    total = done.values("benchmark").annotate(total=Sum(F("stop") - F("start"))).values("total")
+    return Coalesce(Subquery(total, output_field=IntegerField()), 0)
 
 
 def live_workers(kind: str | None = None) -> list[WorkerNode]:
@@ -57,10 +62,16 @@ def live_workers(kind: str | None = None) -> list[WorkerNode]:
     return list(live.filter(kind=kind) if kind else live)
 
 
+def is_live(worker: WorkerNode) -> bool:
+    return any(each.pk == worker.pk for each in live_workers())
+
+
 def idle_benchmark_worker_exists() -> bool:
+    """Whether a worker that takes work has none."""
     working = Shard.objects.filter(state=Shard.State.RUNNING, worker=OuterRef("pk"))
     live = WorkerNode.objects.filter(
         kind=WorkerNode.Kind.BENCHMARK,
+        mode=WorkerNode.Mode.WORKING,
         stopped_at__isnull=True,
         heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS),
     )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webapp.benchmarks.views import detail, downloads, keeping, list_actions, lists, new, results
+from webapp.benchmarks.views import detail, downloads, keeping, list_actions, lists, new, results, workers
 
 app_name = "benchmarks"
 
@@ -36,5 +36,7 @@ urlpatterns = [
     path("benchmarks/<int:pk>/results.json", downloads.json_document, name="json"),
     path("benchmarks/<int:pk>/everything.zip", downloads.archive, name="archive"),
     path("benchmarks/<int:pk>/report.txt", downloads.report, name="report"),
-    path("workers/", lists.workers, name="workers"),
+    path("workers/", workers.workers, name="workers"),
+    path("workers/live/", workers.workers_live, name="workers_live"),
+    path("workers/<int:pk>/mode/", workers.worker_mode, name="worker_mode"),
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
@@ -10,16 +11,29 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
 CHUNK_BYTES = 1 << 18
+LINES_IN_BLOCK = 1000
 
 
 def zip_response(request: HttpRequest, path: Path, name: str) -> StreamingHttpResponse:
     """The ZIP as a download of that name; its size is told. Raises FileNotFoundError."""
-    streamed = _chunks_async(path) if isinstance(request, ASGIRequest) else _chunks(path)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Content-Length": str(path.stat().st_size),
-    }
-    return StreamingHttpResponse(streamed, content_type="application/zip", headers=headers)
+    answer = _streamed(request, _chunks(path), name, "application/zip")
+    answer["Content-Length"] = str(path.stat().st_size)
+    return answer
+
+
+def lines_response(
+    request: HttpRequest, lines: Iterable[str], name: str, content_type: str
+) -> StreamingHttpResponse:
+    """Lines of text as a download of that name, sent as they are made."""
+    return _streamed(request, _blocks(lines), name, content_type)
+
+
+def _streamed(
+    request: HttpRequest, pieces: Iterator[bytes], name: str, content_type: str
+) -> StreamingHttpResponse:
+    content = _async(pieces) if isinstance(request, ASGIRequest) else pieces
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -28,7 +42,13 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-async def _chunks_async(path: Path) -> AsyncIterator[bytes]:
-    chunks = _chunks(path)
-    while chunk := await sync_to_async(next)(chunks, b""):
-        yield chunk
+def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
+    iterator = iter(lines)
+    while block := "".join(islice(iterator, LINES_IN_BLOCK)):
+        yield block.encode()
+
+
+async def _async(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The same without holding up the server's other requests."""
+    while piece := await sync_to_async(next)(pieces, b""):
+        yield piece

@@ -13,9 +13,9 @@ from PIL import Image
 
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.experiments.base import protocol
+from saliency_core.output.cells import neutralised
 from saliency_core.rendering.contact_sheet import contact_sheet
 from saliency_core.rendering.overlay import overlay
-from saliency_core.report import neutralised
 from webapp.studio.asking import CURVES
 from webapp.studio.choices import Choice
 from webapp.studio.models import State

@@ -140,10 +140,14 @@ class Supervisor:
             elif not child.is_running:
                 self._forget(child)
                 status = child.note_end()
-                child.output.show_last_lines()
                 pause = child.schedule_start()
                 name = child.program.name
-                say(f"{name} ended unexpectedly ({_how(status)}); starting it again in {pause:g} s.")
+                if status == 0:
+                    # A worker that was drained, or one that somebody has told to stop.
+                    say(f"{name} has ended; starting it again in {pause:g} s.")
+                else:
+                    child.output.show_last_lines()
+                    say(f"{name} ended unexpectedly ({_how(status)}); starting it again in {pause:g} s.")
 
     def _start(self, child: Child) -> None:
         try:

@@ -1,14 +1,67 @@
-"""The page of workers in Chromium, with the workers that really run."""
+"""The page of workers and the page of the API's description in Chromium, with the workers that really run."""
 
 from __future__ import annotations
+
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.application import Application
+
 pytestmark = [pytest.mark.system, pytest.mark.browser]
+
+ADMINISTRATOR = """
+from webapp.accounts.models import User
+User.objects.filter(username="{name}").update(is_staff=True)
+"""
 
 
 def test_running_workers_are_listed(page: Page, member: str) -> None:
     page.goto("/workers/")
-    expect(page.get_by_role("row").filter(has_text="Benchmarks")).to_have_count(1)
+    benchmark = page.get_by_role("row").filter(has_text="Benchmarks")
+    expect(benchmark).to_have_count(1)
     expect(page.get_by_role("row").filter(has_text="Studio")).to_have_count(1)
+    expect(benchmark).to_contain_text(re.compile(r"\d+\.\d / \d+\.\d GiB"))
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+
+
+def test_heartbeats_are_true_without_a_reload(page: Page, member: str) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto("/workers/")
+    page.evaluate("window.never_reloaded = true")
+    page.wait_for_timeout(9_000)
+    ages = [int(text.split()[0]) for text in page.locator("[data-age]").all_inner_texts()]
+    assert len(ages) == 2
+    assert max(ages) < 15
+    assert page.evaluate("window.never_reloaded")
+    # A change is fetched at most every two seconds.
+    assert 1 <= sum(url.endswith("/workers/live/") for url in requests) <= 6
+
+
+def test_administrators_pause_a_worker_and_let_it_go_on(
+    page: Page, member: str, running_application: Application
+) -> None:
+    running_application.manage("shell", "-c", ADMINISTRATOR.format(name=member))
+    page.goto("/workers/")
+    row = page.get_by_role("row").filter(has_text="Studio")
+    row.get_by_role("button", name="Pause").click()
+    expect(row).to_contain_text("paused")
+    row.get_by_role("button", name="Go on").click()
+    expect(row).to_contain_text("working")
+
+
+def test_swagger_page_works_without_a_cdn(page: Page, member: str, running_application: Application) -> None:
+    """Any refusal of the content security policy is an error in the console, which the page's fixture does not let
+    pass.
+    """
+    addresses: list[str] = []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.goto("/api/v1/docs")
+    page.get_by_role("link", name="/api/v1/queue", exact=True).click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table .response-col_status").first).to_contain_text("200")
+    own = (running_application.base_url, "data:", "blob:")
+    assert [address for address in addresses if not address.startswith(own)] == []

@@ -10,6 +10,7 @@ from rest_framework.reverse import reverse
 
 from saliency_core.errors import ParameterError
 from saliency_core.experiments.base import experiment_description
+from webapp.benchmarks.exports import TABLES
 from webapp.benchmarks.labels import LONGEST_NAME, LONGEST_TAG, MOST_TAGS
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
@@ -198,9 +199,18 @@ class FailureSerializer(serializers.Serializer):
 
 
 class FilesSerializer(serializers.Serializer):
+    """Where everything that can be taken away is."""
+
     images_csv = serializers.URLField()
+    summary_csv = serializers.URLField()
+    classes_csv = serializers.URLField()
+    bins_csv = serializers.URLField()
+    curves_csv = serializers.URLField()
+    latex = serializers.URLField()
     report = serializers.URLField()
     results = serializers.URLField()
+    document = serializers.URLField()
+    archive = serializers.URLField()
     events = serializers.URLField()
 
 
@@ -250,12 +260,14 @@ class BenchmarkDetailSerializer(BenchmarkSerializer):
 
     @extend_schema_field(FilesSerializer())
     def get_files(self, benchmark: Benchmark) -> dict[str, str]:
-        names = {"images_csv": "images_csv", "report": "report", "results": "results", "events": "events"}
+        def address(route: str, **kwargs: str) -> str:
+            kwargs = {"pk": benchmark.pk, **kwargs}
+            return reverse(f"api:benchmark_{route}", kwargs=kwargs, request=self.context["request"])
+
+        plain = ("images_csv", "latex", "report", "results", "document", "archive", "events")
         return {
-            name: reverse(
-                f"api:benchmark_{route}", kwargs={"pk": benchmark.pk}, request=self.context["request"]
-            )
-            for name, route in names.items()
+            **{name: address(name) for name in plain},
+            **{f"{table}_csv": address("table", name=table) for table in TABLES},
         }
 
 

@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from saliency_core.methods.registry import method_descriptions
 from webapp.accounts.models import ApiToken, User
-from webapp.benchmarks.models import WorkerNode
 from webapp.benchmarks.services import why_not_applicable
 from webapp.library.models import Classifier, ForwardRate
 
@@ -150,9 +149,3 @@ class ClassifierUploadSerializer(serializers.Serializer):
     size = serializers.IntegerField(required=False, help_text="Input size in pixels a side.")
     interpolation = serializers.ChoiceField(["bilinear", "bicubic"], required=False)
     pipeline = serializers.ChoiceField(["squash", "resize_crop"], required=False)
-
-
-class WorkerSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = WorkerNode
-        fields = ["name", "kind", "device", "versions", "started_at", "heartbeat_at", "activity"]

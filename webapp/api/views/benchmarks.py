@@ -1,12 +1,11 @@
-"""Benchmarks: queue, watch, stop, take away."""
+"""Benchmarks: queue, watch, stop."""
 
 from __future__ import annotations
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import mixins
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -15,7 +14,6 @@ from rest_framework.response import Response
 from webapp.api import queueing
 from webapp.api.base import ApiView
 from webapp.api.filters import BenchmarkFilter
-from webapp.api.results import results_json
 from webapp.api.serializers.benchmarks import (
     BenchmarkDetailSerializer,
     BenchmarkRequestSerializer,
@@ -31,7 +29,6 @@ from webapp.benchmarks.labels import label_benchmark
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for, events_after
 from webapp.benchmarks.sharing import share_with_lab
-from webapp.benchmarks.views import downloads
 
 MOST_EVENTS = 500
 LARGEST_NUMBER = 2**31 - 1
@@ -143,37 +140,6 @@ class ResumeBenchmark(BenchmarkView):
         """Goes on where a failed or cancelled benchmark stopped (409 for others)."""
         services.resume_benchmark(self.get_own_object())
         return self.answer(pk)
-
-
-# The files are those of the pages, made by the pages' own views: whoever speaks is known to both.
-
-
-class ImagesCsv(BenchmarkView):
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
-    def get(self, request: Request, pk: int) -> HttpResponse:
-        """One row an image, those that failed included."""
-        return downloads.images_csv(request._request, pk=self.get_object().pk)
-
-
-class Report(BenchmarkView):
-    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
-    def get(self, request: Request, pk: int) -> HttpResponse:
-        """Provenance and figures as plain text."""
-        return downloads.report(request._request, pk=self.get_object().pk)
-
-
-class Results(BenchmarkView):
-    @extend_schema(
-        responses=OpenApiResponse(
-            OpenApiTypes.OBJECT,
-            "specification, environments, results (figures, curves, bins, classes), comparisons",
-        )
-    )
-    def get(self, request: Request, pk: int) -> Response:
-        """Everything that was found but the single images, as one JSON document."""
-        document = results_json(self.get_object(), to_administrator=request.user.is_staff)
-        headers = {"Content-Disposition": f'attachment; filename="benchmark-{pk}.json"'}
-        return Response(document, headers=headers)
 
 
 class Events(BenchmarkView):

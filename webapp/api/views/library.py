@@ -1,4 +1,4 @@
-"""Who asks, classifiers and workers."""
+"""Who asks, and classifiers."""
 
 from __future__ import annotations
 
@@ -25,10 +25,8 @@ from webapp.api.serializers.library import (
     ClassifierUploadSerializer,
     CompatibilitySerializer,
     MeSerializer,
-    WorkerSerializer,
 )
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle, UploadThrottle
-from webapp.benchmarks.selectors import live_workers
 from webapp.library import services
 from webapp.library.classifier_changes import change_classifier
 from webapp.library.compatibility import request_report
@@ -205,14 +203,3 @@ def _compatibility(classifier: Classifier) -> dict[str, Any]:
 
 def _detail(view: ApiView, classifier: Classifier) -> dict[str, Any]:
     return ClassifierDetailSerializer(classifier, context=view.get_serializer_context()).data
-
-
-class Workers(ApiView):
-    pagination_class = None
-    filter_backends = []
-    serializer_class = WorkerSerializer
-
-    @extend_schema(operation_id="workers_list", responses=WorkerSerializer(many=True))
-    def get(self, request: Request) -> Response:
-        """Workers heard of in the last 15 seconds, and what they do."""
-        return Response(self.get_serializer(live_workers(), many=True).data)

@@ -12,21 +12,25 @@ from django.views.decorators.http import require_GET
 from webapp.benchmarks import exports
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for
-from webapp.common.streaming import zip_response
+from webapp.common.streaming import lines_response, zip_response
 
+MOST_AT_ONCE = 5000
+"""Images; tables of more begin to arrive before they are complete."""
 CSV = "text/csv; charset=utf-8"
 
 
 @require_GET
 @login_required
-def images_csv(request: HttpRequest, pk: int) -> HttpResponse:
-    """One row an image of one method under one experiment, those that failed included."""
+def images_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """One row an image of one method under one experiment, those that failed included; long ones as they are made."""
     benchmark = _benchmark(request, pk)
     method, experiment = (_index(request, benchmark, name) for name in ("method", "experiment"))
     several = sum(len(benchmark.specification[name]) for name in ("methods", "experiments")) > 2
     name = f"benchmark-{pk}-{method + 1}-{experiment + 1}.csv" if several else f"benchmark-{pk}.csv"
     lines = exports.image_lines(benchmark, method_index=method, experiment_index=experiment)
-    return _attachment("".join(lines), name, CSV)
+    if benchmark.number_of_images <= MOST_AT_ONCE:
+        return _attachment("".join(lines), name, CSV)
+    return lines_response(request, lines, name, CSV)
 
 
 @require_GET
@@ -67,11 +71,15 @@ def archive(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Everything in one ZIP, plots included."""
     benchmark = _benchmark(request, pk)
     try:
-        path = exports.archive_path(benchmark)
+        return archive_response(request, benchmark)
     except exports.ArchiveFailed as problem:
         messages.error(request, _("The archive could not be made: %(problem)s") % {"problem": problem})
         return redirect("benchmarks:detail", pk=pk)
-    return zip_response(request, path, f"benchmark-{pk}.zip")
+
+
+def archive_response(request: HttpRequest, benchmark: Benchmark) -> HttpResponseBase:
+    """The archive of what there is now, made if need be. Raises ArchiveFailed."""
+    return zip_response(request, exports.archive_path(benchmark), f"benchmark-{benchmark.pk}.zip")
 
 
 def _benchmark(request: HttpRequest, pk: int) -> Benchmark:

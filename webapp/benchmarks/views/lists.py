@@ -1,4 +1,4 @@
-"""The list of benchmarks, those that were deleted, and the page of workers."""
+"""The list of benchmarks, and those that were deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET
 from webapp.benchmarks.deletion import deleted_benchmarks
 from webapp.benchmarks.list_page import ListPage, seconds_taken
 from webapp.benchmarks.models import Benchmark
-from webapp.benchmarks.selectors import live_workers
 
 MOST_DELETED_SHOWN = 200
 
@@ -39,12 +38,6 @@ def deleted(request: HttpRequest) -> HttpResponse:
     rows = deleted_benchmarks(request.user)[:MOST_DELETED_SHOWN]
     days = settings.DELETED_BENCHMARKS_KEPT_DAYS
     return render(request, "benchmarks/deleted.html", {"benchmarks": rows, "days": days})
-
-
-@require_GET
-@login_required
-def workers(request: HttpRequest) -> HttpResponse:
-    return render(request, "benchmarks/workers.html", {"workers": live_workers()})
 
 
 def list_texts() -> dict[str, Any]:
