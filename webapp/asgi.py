@@ -13,6 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from webapp.live.session_guard import SessionGuard  # noqa: E402
 from webapp.request_limits import RequestSizeLimit  # noqa: E402
 from webapp.routing import websocket_urlpatterns  # noqa: E402
 
@@ -20,7 +21,9 @@ application = RequestSizeLimit(
     ProtocolTypeRouter(
         {
             "http": django_application,
-            "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+            "websocket": AllowedHostsOriginValidator(
+                AuthMiddlewareStack(SessionGuard(URLRouter(websocket_urlpatterns)))
+            ),
         }
     ),
     maximum=settings.MAX_REQUEST_BYTES,

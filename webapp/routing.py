@@ -1,6 +1,7 @@
 """All WebSocket addresses."""
 
 from webapp.benchmarks.routing import websocket_urlpatterns as benchmark_patterns
+from webapp.live.routing import websocket_urlpatterns as member_patterns
 from webapp.studio.routing import websocket_urlpatterns as studio_patterns
 
-websocket_urlpatterns = [*benchmark_patterns, *studio_patterns]
+websocket_urlpatterns = [*benchmark_patterns, *member_patterns, *studio_patterns]

@@ -2,17 +2,19 @@
 // whose number was already seen is dropped.
 
 const LONGEST_PAUSE = 10000;
-const NOT_FOUND = 4404;
+// Closed for good: nobody is signed in any more, or what is asked for is not there.
+const FINAL_CODES = [4401, 4404];
 
 export class LiveChannel {
   /**
-   * @param {string} path address of the socket on this host
+   * @param {string} path address of the socket on this host; may be changed for the next connection
    * @param {(message: object) => void} onMessage
    * @param {(connected: boolean) => void} onConnection
    */
   constructor(path, onMessage, onConnection) {
     const scheme = window.location.protocol === "https:" ? "wss" : "ws";
-    this.address = `${scheme}://${window.location.host}${path}`;
+    this.host = `${scheme}://${window.location.host}`;
+    this.path = path;
     this.onMessage = onMessage;
     this.onConnection = onConnection;
     this.seq = 0;
@@ -27,14 +29,14 @@ export class LiveChannel {
 
   connect() {
     this.retry = null;
-    this.socket = new WebSocket(this.address);
+    this.socket = new WebSocket(this.host + this.path);
     this.socket.addEventListener("open", () => {
       this.failures = 0;
       this.onConnection(true);
     });
     this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
     this.socket.addEventListener("close", (event) => {
-      if (event.code === NOT_FOUND) return;
+      if (FINAL_CODES.includes(event.code)) return;
       this.onConnection(false);
       const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.failures);
       this.failures += 1;
