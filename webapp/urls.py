@@ -9,6 +9,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include("webapp.api.urls")),
     path("", include("webapp.accounts.urls")),
+    path("", include("webapp.help.urls")),
     path("", include("webapp.library.urls")),
     path("", include("webapp.studio.urls")),
     path("", include("webapp.benchmarks.urls")),
