@@ -242,7 +242,7 @@ GLOSSARY = (
         (
             Term(
                 "confidence-interval",
-                _("95 % interval"),
+                _("Confidence interval"),
                 _(
                     "A range made so that, over many such samples of images, 95 of 100 would hold the true "
                     "mean."
@@ -286,8 +286,8 @@ GLOSSARY = (
                 "holm",
                 _("Holm correction"),
                 _(
-                    "p-values made larger because several pairs are tested at once, so that chance finds are "
-                    "kept to 5 % in all."
+                    "p-values made larger because several pairs are tested at once, so that chance finds "
+                    "stay one in twenty in all."
                 ),
             ),
             Term(
