@@ -13,6 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from webapp.error_pages import too_large_unread  # noqa: E402
 from webapp.live.session_guard import SessionGuard  # noqa: E402
 from webapp.request_limits import RequestSizeLimit  # noqa: E402
 from webapp.routing import websocket_urlpatterns  # noqa: E402
@@ -27,4 +28,5 @@ application = RequestSizeLimit(
         }
     ),
     maximum=settings.MAX_REQUEST_BYTES,
+    refusal=too_large_unread,
 )

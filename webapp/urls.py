@@ -14,3 +14,8 @@ urlpatterns = [
     path("", include("webapp.studio.urls")),
     path("", include("webapp.benchmarks.urls")),
 ]
+
+handler400 = "webapp.error_pages.bad_request"
+handler403 = "webapp.error_pages.permission_denied"
+handler404 = "webapp.error_pages.page_not_found"
+handler500 = "webapp.error_pages.server_error"

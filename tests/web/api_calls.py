@@ -31,6 +31,9 @@ class Script:
     def post(self, path: str, data: Any = None) -> HttpResponse:
         return self.client.post(ROOT + path, data or {}, content_type="application/json")
 
+    def patch(self, path: str, data: Any = None) -> HttpResponse:
+        return self.client.patch(ROOT + path, data or {}, content_type="application/json")
+
     def upload(self, path: str, data: dict[str, Any]) -> HttpResponse:
         return self.client.post(ROOT + path, data)
 

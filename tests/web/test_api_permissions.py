@@ -43,6 +43,9 @@ def own(name: str, path: str, method: str = "get", owner: int = 200, **fields: A
 ROUTES = [
     Route("schema", "schema"),
     Route("me", "me"),
+    Route("me", "me", "patch"),
+    Route("tokens", "me/tokens"),
+    own("token", "me/tokens/{token}", "delete", 204),
     Route("methods", "methods"),
     Route("method", "methods/grad_cam"),
     Route("enhancement", "enhancement"),
@@ -106,13 +109,14 @@ def rows(settings, tmp_path) -> dict[str, Any]:
         "unused": factories.classifier(owner=owner).pk,
         "dataset": benchmark.dataset_id,
         "explanation": explanation.pk,
+        "token": create_token(owner=owner, name="to be revoked")[0].pk,
     }
 
 
 def answer(script: Script, route: Route, rows: dict[str, Any]) -> Any:
     path = route.path.format(**rows)
-    if route.method == "post":
-        return script.post(path, route.body(rows))
+    if route.method in ("post", "patch"):
+        return getattr(script, route.method)(path, route.body(rows))
     return getattr(script, route.method)(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from saliency_core.cli.experiment_text import curves, definition, figures, settings
@@ -11,6 +12,7 @@ from saliency_core.experiments.base import ExperimentDescription, Protocol, expe
 from saliency_core.experiments.figures import CurveDescription, Figure
 from webapp.benchmarks.protocol_facts import protocol_facts
 from webapp.benchmarks.suitability import KINDS
+from webapp.help.texts import as_html
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,18 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class ExperimentPage:
-    """`settings`: for each setting that differs, its value under each protocol; `meaning`: paragraphs in English."""
+    """`settings`: for each setting that differs, its value under each protocol; `meaning`: in English."""
 
     description: ExperimentDescription
     protocols: list[ProtocolPart]
     settings: list[tuple[str, list[str]]]
-    meaning: list[str]
+    meaning: SafeString
     figures: list[FigureRow]
     curves: list[CurveDescription]
 
 
 def experiment_page(description: ExperimentDescription) -> ExperimentPage:
     names = [protocol.name for protocol in description.protocols]
-    meaning = definition(description.key)
     return ExperimentPage(
         description=description,
         protocols=[
@@ -60,7 +61,7 @@ def experiment_page(description: ExperimentDescription) -> ExperimentPage:
             for protocol in description.protocols
         ],
         settings=_settings(description),
-        meaning=meaning.split("\n\n") if meaning else [],
+        meaning=as_html(definition(description.key)),
         figures=[
             FigureRow(figure, [] if list(protocols) == names else list(protocols))
             for figure, protocols in figures(description)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from saliency_core.cli.methods import definition
@@ -18,6 +19,7 @@ from webapp.accounts.models import User
 from webapp.benchmarks.form_choices import FAMILIES
 from webapp.benchmarks.presets import preset_choices, presets_of, settled_parameters
 from webapp.benchmarks.suitability import why_not_applicable
+from webapp.help.texts import as_html
 from webapp.library.models import Classifier
 from webapp.library.selectors import classifiers_for
 
@@ -48,7 +50,7 @@ class ParameterRow:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named setting: its values as text, in the order of `MethodPage.preset_parameters`."""
+    """A named setting: the values in which presets differ, in the order of `MethodPage.preset_parameters`."""
 
     title: str
     values: list[str]
@@ -64,7 +66,7 @@ class Suitability:
 
 @dataclass(frozen=True)
 class MethodPage:
-    """`definition`: paragraphs in English, with the equation. `picture`: a static file, "" if there is none."""
+    """`definition`: in English, with the equation, HTML. `picture`: a static file, "" if there is none."""
 
     key: str
     title: str
@@ -72,7 +74,7 @@ class MethodPage:
     paper: str
     family: str
     needs: list[str]
-    definition: list[str]
+    definition: SafeString
     picture: str
     parameters: list[ParameterRow]
     preset_parameters: list[Parameter]
@@ -95,8 +97,13 @@ def method_page(key: str, user: User | AnonymousUser) -> MethodPage:
     if key == ENHANCEMENT.key:
         return _enhancement_page()
     method = method_description(key)
-    settled = settled_parameters(method)
     named = presets_of(method)
+    # What all presets have in common is in the table of parameters already.
+    settled = [
+        parameter
+        for parameter in settled_parameters(method)
+        if len({str(values[parameter.name]) for values in named.values()}) > 1
+    ]
     titles = dict(preset_choices(method, ""))
     presets = [
         Preset(titles[name], [parameter.text(values[parameter.name]) for parameter in settled])
@@ -109,7 +116,7 @@ def method_page(key: str, user: User | AnonymousUser) -> MethodPage:
         paper=method.paper,
         family=str(FAMILIES[method.family]),
         needs=[_(NEEDS[need]) for need in method.needs],
-        definition=definition(key).split("\n\n"),
+        definition=as_html(definition(key)),
         picture=_picture(key),
         parameters=[ParameterRow.of(parameter) for parameter in method.parameters],
         preset_parameters=settled,
@@ -128,7 +135,7 @@ def _enhancement_page() -> MethodPage:
         paper=ENHANCEMENT.paper,
         family=_("Goes around any method"),
         needs=[],
-        definition=[],
+        definition=as_html(""),
         picture=_picture(ENHANCEMENT.key),
         parameters=[ParameterRow.of(parameter) for parameter in ENHANCEMENT.parameters],
         preset_parameters=[],

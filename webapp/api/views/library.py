@@ -1,4 +1,4 @@
-"""Who asks, classifiers, data sets and workers."""
+"""Classifiers, data sets and workers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from webapp.api.serializers.library import (
     ClassifierUploadSerializer,
     DatasetDetailSerializer,
     DatasetSerializer,
-    MeSerializer,
     WorkerSerializer,
 )
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle, UploadThrottle
@@ -30,14 +29,6 @@ from webapp.library import services
 from webapp.library.forms import ImportClassifierForm
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
-
-
-class Me(ApiView):
-    serializer_class = MeSerializer
-
-    def get(self, request: Request) -> Response:
-        """The account that speaks, and the token by which it does."""
-        return Response(self.get_serializer(request.user).data)
 
 
 class Classifiers(mixins.ListModelMixin, ApiView):
