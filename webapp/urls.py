@@ -3,8 +3,11 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from webapp.common.admin import sign_in as sign_in_to_admin
+
 urlpatterns = [
     path("healthz", include("webapp.health.urls")),
+    path("admin/login/", sign_in_to_admin),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/", include("webapp.api.urls")),
