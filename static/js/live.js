@@ -2,8 +2,8 @@
 // whose number was already seen is dropped.
 
 const LONGEST_PAUSE = 10000;
-// Closed for good: nobody is signed in any more, or what is asked for is not there.
-const FINAL_CODES = [4401, 4404];
+const SIGNED_OUT = 4401;
+const NOT_FOUND = 4404;
 
 export class LiveChannel {
   /**
@@ -20,6 +20,7 @@ export class LiveChannel {
     this.seq = 0;
     this.failures = 0;
     this.retry = null;
+    this.told = false;
     this.connect();
     window.addEventListener("online", () => this.connectNow());
     document.addEventListener("visibilitychange", () => {
@@ -36,7 +37,11 @@ export class LiveChannel {
     });
     this.socket.addEventListener("message", (event) => this.receive(JSON.parse(event.data)));
     this.socket.addEventListener("close", (event) => {
-      if (FINAL_CODES.includes(event.code)) return;
+      if (event.code === NOT_FOUND) return;
+      // The session may have been exchanged for another one in this browser: a socket that was told something asks
+      // again, and one that was told nothing stays closed.
+      if (event.code === SIGNED_OUT && !this.told) return;
+      this.told = false;
       this.onConnection(false);
       const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.failures);
       this.failures += 1;
@@ -51,6 +56,7 @@ export class LiveChannel {
   }
 
   receive(message) {
+    this.told = true;
     if (message.type === "snapshot") this.seq = message.seq;
     if (message.type === "event") {
       if (message.seq <= this.seq) return;

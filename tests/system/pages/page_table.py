@@ -46,30 +46,40 @@ SECONDS = 120
 
 def furnish(page: Page) -> dict[str, str]:
     """Makes one benchmark of two images and one map with the Shapes' small model; the parts of addresses."""
-    models, data_sets = (_get(page, name)["results"] for name in ("classifiers", "datasets"))
-    model = next(each["id"] for each in models if each["name"] == "Shapes CNN")
-    data_set = next(each["id"] for each in data_sets if each["name"] == "Shapes")
-    asked = {
-        "classifier": model,
-        "dataset": data_set,
-        "methods": [{"key": "grad_cam"}, {"key": "gradient"}],
-        "experiments": [{"experiment": "insertion_deletion", "protocol": "thesis@1"}],
-        "number_of_images": 2,
-    }
-    benchmark = _post(page, "benchmarks", asked)["id"]
+    rows = find_rows(page)
+    benchmark = queue_benchmark(page, rows)
     _wait(page, f"benchmarks/{benchmark}", "succeeded")
     document = page.request.get(f"/benchmarks/{benchmark}/images.csv").text().splitlines()
     image = document[1].split(",")[document[0].split(",").index("image")]
     explained = _post(page, f"benchmarks/{benchmark}/explanations", {"images": [image], "method": 0})[0]
     found = _wait(page, f"explanations/{explained['id']}", "ready")
-    return {
-        "model": str(model),
-        "data_set": str(data_set),
+    return rows | {
         "benchmark": str(benchmark),
         "map": str(found["id"]),
         "image": image,
         "target": str(found["target"]),
     }
+
+
+def find_rows(page: Page) -> dict[str, str]:
+    """The model and the data set that are quickest."""
+    models, data_sets = (_get(page, name)["results"] for name in ("classifiers", "datasets"))
+    return {
+        "model": str(next(each["id"] for each in models if each["name"] == "Shapes CNN")),
+        "data_set": str(next(each["id"] for each in data_sets if each["name"] == "Shapes")),
+    }
+
+
+def queue_benchmark(page: Page, rows: dict[str, str]) -> int:
+    """Two images by two methods; its number."""
+    asked = {
+        "classifier": rows["model"],
+        "dataset": rows["data_set"],
+        "methods": [{"key": "grad_cam"}, {"key": "gradient"}],
+        "experiments": [{"experiment": "insertion_deletion", "protocol": "thesis@1"}],
+        "number_of_images": 2,
+    }
+    return _post(page, "benchmarks", asked)["id"]
 
 
 def _get(page: Page, path: str) -> dict:
