@@ -70,13 +70,13 @@ def find_rows(page: Page) -> dict[str, str]:
     }
 
 
-def queue_benchmark(page: Page, rows: dict[str, str]) -> int:
+def queue_benchmark(page: Page, rows: dict[str, str], experiment: str = "insertion_deletion") -> int:
     """Two images by two methods; its number."""
     asked = {
         "classifier": rows["model"],
         "dataset": rows["data_set"],
         "methods": [{"key": "grad_cam"}, {"key": "gradient"}],
-        "experiments": [{"experiment": "insertion_deletion", "protocol": "thesis@1"}],
+        "experiments": [{"experiment": experiment}],
         "number_of_images": 2,
     }
     return _post(page, "benchmarks", asked)["id"]
