@@ -302,7 +302,7 @@ GLOSSARY = (
     ),
     Section(
         "running",
-        _("Running"),
+        _("How work is shared out"),
         (
             Term(
                 "benchmark",
