@@ -29,6 +29,7 @@ THEMES = ("light", "dark")
 LANGUAGES = ("en", "zh-hans")
 PUBLIC = {"home": "/", "sign-in": "/sign-in/", "sign-up": "/sign-up/"}
 MEMBERS = {
+    "start": "/",
     "studio": "/studio/",
     "cut-outs": "/studio/cut-outs/",
     "recent-maps": "/studio/history/",
@@ -39,6 +40,12 @@ MEMBERS = {
     "data-sets": "/data-sets/",
     "workers": "/workers/",
     "account": "/account/",
+    "tokens": "/account/tokens/",
+    "help": "/help/",
+    "help-method": "/help/methods/msg_cam/",
+    "help-experiment": "/help/experiments/insertion_deletion/",
+    "glossary": "/help/glossary/",
+    "keyboard": "/help/keyboard/",
     "not-found": "/benchmarks/999999999/",
 }
 
@@ -48,7 +55,7 @@ def sign_in(page: Page, base: str, user: str, password: str) -> None:
     page.fill("#id_username", user)
     page.fill("#id_password", password)
     page.click("main button.button-primary")
-    page.wait_for_url("**/benchmarks/")
+    page.wait_for_url(f"{base}/")
 
 
 def sign_up(page: Page, base: str) -> None:

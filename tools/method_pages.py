@@ -24,7 +24,7 @@ from saliency_core.cli.methods import cost_text, definition, parameter_text  # n
 from saliency_core.datasets.images import read_image  # noqa: E402
 from saliency_core.descriptions import USUAL_CHANNELS, MethodDescription  # noqa: E402
 from saliency_core.lazy import torch  # noqa: E402
-from saliency_core.methods.applicability import why_not  # noqa: E402
+from saliency_core.methods.applicability import NEEDS, why_not  # noqa: E402
 from saliency_core.methods.registry import methods_by_family  # noqa: E402
 from saliency_core.rendering.contact_sheet import contact_sheet  # noqa: E402
 from saliency_core.rendering.overlay import overlay  # noqa: E402
@@ -37,13 +37,6 @@ MODELS = (
     ("torchvision:squeezenet1_1", "SqueezeNet 1.1", "squeezenet1_1.safetensors"),
     ("timm:deit_tiny_patch16_224", "DeiT-Tiny", "deit_tiny_patch16_224.safetensors"),
 )
-NEEDS = {
-    "convolutional_layer": "feature maps of a convolutional layer",
-    "gradients": "gradients of the scores",
-    "attention": "timm's vision transformer with a class token",
-    "linear_head": "scores that are one linear layer on averaged feature maps",
-    "relu": "ReLUs",
-}
 _WRITTEN = "<!-- Written by tools/method_pages.py from the method's description; change it there. -->"
 
 

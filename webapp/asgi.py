@@ -13,6 +13,8 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from webapp.error_pages import too_large_unread  # noqa: E402
+from webapp.live.session_guard import SessionGuard  # noqa: E402
 from webapp.request_limits import RequestSizeLimit  # noqa: E402
 from webapp.routing import websocket_urlpatterns  # noqa: E402
 
@@ -20,8 +22,11 @@ application = RequestSizeLimit(
     ProtocolTypeRouter(
         {
             "http": django_application,
-            "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+            "websocket": AllowedHostsOriginValidator(
+                AuthMiddlewareStack(SessionGuard(URLRouter(websocket_urlpatterns)))
+            ),
         }
     ),
     maximum=settings.MAX_REQUEST_BYTES,
+    refusal=too_large_unread,
 )

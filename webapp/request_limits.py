@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
+
+from django.http import HttpResponse
 
 
 class BodyTooLong(Exception):
@@ -10,18 +14,21 @@ class BodyTooLong(Exception):
 
 
 class RequestSizeLimit:
-    """ASGI application around another one; HTTP bodies over `maximum` bytes are answered with 413."""
+    """ASGI application around another one; HTTP bodies over `maximum` bytes are answered by `refusal`."""
 
-    def __init__(self, application: Any, maximum: int) -> None:
+    def __init__(
+        self, application: Any, maximum: int, refusal: Callable[[dict[str, Any]], HttpResponse]
+    ) -> None:
         self.application = application
         self.maximum = maximum
+        self.refusal = refusal
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
         if self._announced(scope) > self.maximum:
-            await self._refuse(send)
+            await self._refuse(scope, send)
             return
         received = 0
         started = False
@@ -44,7 +51,7 @@ class RequestSizeLimit:
         except BodyTooLong:
             if started:
                 raise
-            await self._refuse(send)
+            await self._refuse(scope, send)
 
     @staticmethod
     def _announced(scope: dict[str, Any]) -> int:
@@ -53,12 +60,13 @@ class RequestSizeLimit:
                 return int(value)
         return 0
 
-    async def _refuse(self, send: Any) -> None:
-        text = f"The upload is too big: at most {self.maximum / 1024**2:.0f} MiB are taken.\n".encode()
+    async def _refuse(self, scope: dict[str, Any], send: Any) -> None:
+        # Rendered in a thread: the first time templates are read from the disk.
+        answer = await asyncio.to_thread(self.refusal, scope)
         headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(text)).encode()),
+            (b"content-type", answer["Content-Type"].encode()),
+            (b"content-length", str(len(answer.content)).encode()),
             (b"connection", b"close"),
         ]
-        await send({"type": "http.response.start", "status": 413, "headers": headers})
-        await send({"type": "http.response.body", "body": text})
+        await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.content})

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 Facts = Mapping[str, Any]
 
+NEEDS: dict[Need, str] = {
+    "convolutional_layer": "feature maps of a convolutional layer",
+    "gradients": "gradients of the scores",
+    "attention": "timm's vision transformer with a class token",
+    "linear_head": "scores that are one linear layer on averaged feature maps",
+    "relu": "ReLUs",
+}
+"""What each need is, in words, for documents and help pages."""
+
 
 def why_not(description: MethodDescription, classifier: Facts) -> str | None:
     """Why the method cannot explain the classifier, as one or two sentences; None if it can.

@@ -2,18 +2,20 @@
 // was already seen is dropped.
 
 const LONGEST_PAUSE = 10000;
+const SIGNED_OUT = 4401;
 const NOT_FOUND = 4404;
 
 export class LiveChannel {
   /**
-   * @param {string} path address of the socket on this host
+   * @param {string} path address of the socket on this host; may be changed for the next connection
    * @param {(message: object) => void} onMessage
    * @param {(connected: boolean) => void} onConnection
    * @param {() => void} onGone called when what it is about is not there for the reader, or not any more
    */
   constructor(path, onMessage, onConnection, onGone = () => {}) {
     const scheme = window.location.protocol === "https:" ? "wss" : "ws";
-    this.address = `${scheme}://${window.location.host}${path}`;
+    this.host = `${scheme}://${window.location.host}`;
+    this.path = path;
     this.onMessage = onMessage;
     this.onConnection = onConnection;
     this.onGone = onGone;
@@ -21,6 +23,7 @@ export class LiveChannel {
     this.failures = 0;
     this.retry = null;
     this.closed = false;
+    this.told = false;
     this.connect();
     window.addEventListener("online", () => this.connectNow());
     document.addEventListener("visibilitychange", () => {
@@ -30,7 +33,7 @@ export class LiveChannel {
 
   connect() {
     this.retry = null;
-    this.socket = new WebSocket(this.address);
+    this.socket = new WebSocket(this.host + this.path);
     this.socket.addEventListener("open", () => {
       this.failures = 0;
       this.onConnection(true);
@@ -42,6 +45,10 @@ export class LiveChannel {
         this.onGone();
         return;
       }
+      // The session may have been exchanged for another one in this browser: a socket that was told something asks
+      // again, and one that was told nothing stays closed.
+      if (event.code === SIGNED_OUT && !this.told) return;
+      this.told = false;
       this.onConnection(false);
       const pause = Math.min(LONGEST_PAUSE, 1000 * 2 ** this.failures);
       this.failures += 1;
@@ -65,6 +72,7 @@ export class LiveChannel {
 
   receive(message) {
     if (this.closed) return;
+    this.told = true;
     if (message.type === "snapshot") this.seq = message.seq;
     if (message.type === "events" || message.type === "rows") {
       if (message.seq <= this.seq) return;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +49,15 @@ def run(code: str, repository: Path, state: Path) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def test_templates_carry_no_styles_and_no_scripts_of_their_own(repository: Path) -> None:
+    """The policy of the pages would not run them, and themes would not reach them."""
+    inline = re.compile(r"""\sstyle=|\son[a-z]+\s*=\s*["']|javascript:|<style|<script(?![^>]*\bsrc=)""")
+    found = [
+        f"{template.relative_to(repository)}:{number}"
+        for template in sorted((repository / "templates").rglob("*.html"))
+        for number, line in enumerate(template.read_text(encoding="utf-8").splitlines(), start=1)
+        if inline.search(line)
+    ]
+    assert found == []

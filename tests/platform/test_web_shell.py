@@ -78,7 +78,7 @@ async def reads_everything(scope: dict[str, Any], receive: Any, send: Any) -> No
 
 
 def test_bodies_up_to_the_limit_pass_and_longer_ones_are_refused() -> None:
-    limited = RequestSizeLimit(reads_everything, maximum=10)
+    limited = RequestSizeLimit(reads_everything, maximum=10, refusal=lambda scope: HttpResponse(status=413))
     assert Exchange([b"x" * 5, b"x" * 5]).run(limited) == 200
     assert Exchange([b"x" * 5, b"x" * 6]).run(limited) == 413
     assert Exchange([b""], headers=[(b"content-length", b"11")]).run(limited) == 413

@@ -52,6 +52,9 @@ def own(name: str, path: str, method: str = "get", owner: int = 200, **fields: A
 ROUTES = [
     Route("schema", "schema"),
     Route("me", "me"),
+    Route("me", "me", "patch"),
+    Route("tokens", "me/tokens"),
+    own("token", "me/tokens/{token}", "delete", 204),
     Route("methods", "methods"),
     Route("method", "methods/grad_cam"),
     Route("enhancement", "enhancement"),
@@ -217,6 +220,7 @@ def rows(settings, tmp_path, monkeypatch) -> dict[str, Any]:
         "explanation": explanation.pk,
         "backup": request_backup(owner=owner).pk,
         "worker": factories.node().pk,
+        "token": create_token(owner=owner, name="to be revoked")[0].pk,
     }
 
 

@@ -160,7 +160,7 @@ def test_sign_up_shows_the_new_number_and_both_names_sign_in(client: Client) -> 
     for name in ("wei", str(number)):
         client.post(reverse("accounts:sign_out"))
         response = client.post(reverse("accounts:sign_in"), {"username": name, "password": form["password"]})
-        assert response["Location"] == reverse("benchmarks:list")
+        assert response["Location"] == reverse("accounts:home")
 
 
 def test_sign_up_keeps_what_was_typed(client: Client) -> None:

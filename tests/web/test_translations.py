@@ -22,11 +22,13 @@ from saliency_core.descriptions import Parameter
 from saliency_core.enhancement.description import SLIDING_WINDOW
 from saliency_core.experiments.base import create_experiment, experiment_descriptions
 from saliency_core.experiments.figures import COMMON_FIGURES
+from saliency_core.methods.applicability import NEEDS
 from saliency_core.methods.registry import method_descriptions
 
 TRANS = re.compile(r"""\{%\s*trans(?:late)?\s+(?:"([^"]+)"|'([^']+)')""")
 BLOCK = re.compile(r"\{%\s*blocktrans(?:late)?\b[^%]*%\}(.*?)\{%\s*endblocktrans(?:late)?\s*%\}", re.DOTALL)
 PLURAL = re.compile(r"\{%\s*plural\s*%\}")
+DEFAULTS = re.compile(r"""\|default:_\("([^"]+)"\)""")
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -113,6 +115,7 @@ def texts_of_templates(repository: Path) -> Iterator[str]:
         for block in BLOCK.findall(source):
             singular = PLURAL.split(block)[0]
             yield VARIABLE.sub(r"%(\1)s", singular.replace("%", "%%"))
+        yield from DEFAULTS.findall(source)
 
 
 def texts_of_python(repository: Path) -> Iterator[str]:
@@ -133,6 +136,7 @@ def texts_of_python(repository: Path) -> Iterator[str]:
 
 
 def texts_of_descriptions() -> Iterator[str]:
+    yield from NEEDS.values()
     for method in method_descriptions():
         yield from filter(None, (method.title, method.summary, *method.presets))
         yield from texts_of_parameters(method.parameters)

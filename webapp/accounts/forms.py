@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -38,17 +38,24 @@ class SignInForm(AuthenticationForm):
         self.fields["password"].widget = PasswordInput(attrs={"autocomplete": "current-password"})
 
 
-class SignUpForm(forms.Form):
-    """Creates the account through `services.sign_up`, whose refusals become errors of the fields."""
-
-    username = forms.CharField(
+def user_name_field(**attributes: Any) -> forms.CharField:
+    return forms.CharField(
         label=_("User name"),
         max_length=150,
         help_text=_("Letters, digits and @ . + - _, not digits alone. Everybody in the lab sees it."),
-        widget=forms.TextInput(
-            attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}
-        ),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", **attributes}),
     )
+
+
+def password_rules() -> str:
+    """What the password validators ask for, in the reader's language."""
+    return " ".join(str(text) for text in password_validators_help_texts())
+
+
+class SignUpForm(forms.Form):
+    """Creates the account through `services.sign_up`, whose refusals become errors of the fields."""
+
+    username = user_name_field(autofocus=True)
     password = forms.CharField(
         label=_("Password"), strip=False, widget=PasswordInput(attrs={"autocomplete": "new-password"})
     )
@@ -60,7 +67,7 @@ class SignUpForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = " ".join(str(text) for text in password_validators_help_texts())
+        self.fields["password"].help_text = password_rules()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -78,6 +85,55 @@ class SignUpForm(forms.Form):
             except ValidationError as refusal:
                 add_refusal(self, refusal)
         return cleaned
+
+
+class AccountForm(forms.Form):
+    """Name, e-mail and keys of one's own account, changed through `services.change_account`."""
+
+    username = user_name_field()
+    email = forms.EmailField(
+        label=_("E-mail"),
+        required=False,
+        max_length=254,
+        help_text=_("For administrators of the lab; it is shown to nobody else, and nothing is sent."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    keyboard_shortcuts = forms.BooleanField(
+        label=_("Single-key shortcuts"),
+        required=False,
+        help_text=_("Single keys that lead to the sections; “?” lists them."),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        initial = {name: getattr(user, name) for name in ("username", "email", "keyboard_shortcuts")}
+        super().__init__(*args, initial=initial, **kwargs)
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if not self.errors:
+            try:
+                services.change_account(self.user, **cleaned)
+            except ValidationError as refusal:
+                add_refusal(self, refusal)
+        return cleaned
+
+
+class ChangePasswordForm(PasswordChangeForm):
+    """Django's form, with our password fields and labels."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        fields = {
+            "old_password": (_("Present password"), "current-password"),
+            "new_password1": (_("New password"), "new-password"),
+            "new_password2": (_("New password, again"), "new-password"),
+        }
+        for name, (label, autocomplete) in fields.items():
+            self.fields[name].label = label
+            self.fields[name].help_text = ""
+            self.fields[name].widget = PasswordInput(attrs={"autocomplete": autocomplete})
+        self.fields["new_password1"].help_text = password_rules()
 
 
 class TokenForm(forms.Form):

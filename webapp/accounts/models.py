@@ -10,6 +10,7 @@ from django.core.validators import RegexValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 FIRST_ACCOUNT_NUMBER = 10001
@@ -33,6 +34,13 @@ class User(AbstractUser):
     account_number = models.PositiveIntegerField(_("account number"), unique=True, editable=False)
     language = models.CharField(_("language"), max_length=10, blank=True)
     theme = models.CharField(_("theme"), max_length=6, choices=Theme.choices, default=Theme.SYSTEM)
+    keyboard_shortcuts = models.BooleanField(
+        _("keyboard shortcuts"),
+        default=True,
+        help_text=_("Single keys that lead to the sections; “?” lists them."),
+    )
+    session_key = models.CharField(max_length=32, blank=True, editable=False)
+    """Changed to end all sessions of the account: each carries a hash of it (see `services.sign_out_everywhere`)."""
 
     objects = UserManager()
 
@@ -48,6 +56,17 @@ class User(AbstractUser):
     def clean(self) -> None:
         super().clean()
         not_only_digits(self.username)
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's hash over the password, and over the session key once there is one.
+
+        It is checked with each request, so a new key ends the sessions whatever backend keeps them.
+        """
+        if not self.session_key:
+            return super()._get_session_auth_hash(secret=secret)
+        salt = "webapp.accounts.models.User.get_session_auth_hash"
+        content = f"{self.session_key}{self.password}"
+        return salted_hmac(salt, content, secret=secret, algorithm="sha256").hexdigest()
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Saves; a new account gets the next free number (two sign-ups at once get two numbers)."""

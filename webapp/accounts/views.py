@@ -1,36 +1,28 @@
-"""Home, signing in, up and out, the account page, theme and language."""
+"""Signing in, up and out, theme and language."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
-from webapp.accounts import appearance
+from webapp.accounts import appearance, services
 from webapp.accounts.forms import SignInForm, SignUpForm
 from webapp.accounts.models import User
 
 BACKEND = "webapp.accounts.backends.NameOrNumberBackend"
 
 
-@require_GET
-def home(request: HttpRequest) -> HttpResponse:
-    if request.user.is_authenticated:
-        return redirect("benchmarks:list")
-    return render(request, "home.html")
-
-
 class SignIn(LoginView):
     template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
-    next_page = "benchmarks:list"
+    next_page = "accounts:home"
 
     def form_valid(self, form: SignInForm) -> HttpResponse:
         response = super().form_valid(form)
@@ -40,22 +32,18 @@ class SignIn(LoginView):
 
 @require_http_methods(["GET", "POST"])
 def sign_up(request: HttpRequest) -> HttpResponse:
-    """Creates the account, signs it in, and shows the new account number."""
+    """Creates the account, signs it in, and shows the new account number and the way to the page that was wanted."""
     if request.user.is_authenticated:
         return redirect("accounts:account")
     form = SignUpForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         login(request, form.user, backend=BACKEND)
         request.session["new_account"] = True
+        request.session["new_account_next"] = _own_address(request, request.POST.get("next", ""))
         return redirect("accounts:account")
-    return render(request, "accounts/sign_up.html", {"form": form})
-
-
-@require_GET
-@login_required
-def account(request: HttpRequest) -> HttpResponse:
-    is_new = request.session.pop("new_account", False)
-    return render(request, "accounts/account.html", {"is_new": is_new})
+    wanted = _own_address(request, request.GET.get("next") or request.POST.get("next", ""))
+    context = {"form": form, "next": wanted}
+    return render(request, "accounts/sign_up.html", context, status=422 if form.errors else 200)
 
 
 @require_POST
@@ -65,7 +53,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     if theme in User.Theme.values:
         appearance.remember_theme(response, theme)
         if request.user.is_authenticated:
-            User.objects.filter(pk=request.user.pk).update(theme=theme)
+            services.change_account(request.user, theme=theme)
     return response
 
 
@@ -76,13 +64,16 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     if language in dict(settings.LANGUAGES):
         appearance.remember_language(response, language)
         if request.user.is_authenticated:
-            User.objects.filter(pk=request.user.pk).update(language=language)
+            services.change_account(request.user, language=language)
     return response
 
 
 def _came_from(request: HttpRequest) -> str:
     """The page a form was sent from, if it is one of ours."""
-    address = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
-        return address
-    return reverse("accounts:home")
+    return _own_address(request, request.POST.get("next", "")) or reverse("accounts:home")
+
+
+def _own_address(request: HttpRequest, address: str) -> str:
+    """The address, if it is one of this server; else ""."""
+    own = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    return address if own else ""

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from webapp.api.views import (
+    account,
     backups,
     benchmarks,
     comparisons,
@@ -23,7 +24,9 @@ app_name = "api"
 urlpatterns = [
     path("schema", documentation.Schema.as_view(), name="schema"),
     path("docs", documentation.docs, name="docs"),
-    path("me", library.Me.as_view(), name="me"),
+    path("me", account.Me.as_view(), name="me"),
+    path("me/tokens", account.Tokens.as_view(), name="tokens"),
+    path("me/tokens/<int:pk>", account.TokenDetail.as_view(), name="token"),
     path("methods", descriptions.Methods.as_view(), name="methods"),
     path("methods/<slug:key>", descriptions.Method.as_view(), name="method"),
     path("enhancement", descriptions.Enhancement.as_view(), name="enhancement"),

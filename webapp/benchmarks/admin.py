@@ -1,33 +1,137 @@
-"""Benchmarks and workers in Django's admin."""
+"""Benchmarks, their shards and workers in the admin. States change through `transitions` alone."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from webapp.benchmarks.models import Benchmark, WorkerNode
-from webapp.common.admin import LookedAtOnly
+from webapp.benchmarks import transitions
+from webapp.benchmarks.models import (
+    Benchmark,
+    BenchmarkEvent,
+    BenchmarkPin,
+    BenchmarkShare,
+    BenchmarkTag,
+    ResultComparison,
+    ResultSummary,
+    SavedView,
+    Shard,
+    ShardResult,
+    Turn,
+    WorkerNode,
+)
+from webapp.benchmarks.services import resume_benchmark
+from webapp.common.admin import LookingAdmin, for_each
 
 
 @admin.register(Benchmark)
-class BenchmarkAdmin(LookedAtOnly):
+class BenchmarkAdmin(LookingAdmin):
     list_display = (
-        "id",
-        "name",
-        "owner",
-        "classifier",
-        "dataset",
-        "number_of_images",
-        "state",
-        "created",
-        "deleted",
-    )
-    list_select_related = ("owner", "classifier", "dataset")
-    list_filter = ("state", "shared_with_lab")
-    search_fields = ("name", "owner__username", "classifier__name", "dataset__name")
-    list_per_page = 50
+        "id", "name", "owner", "state", "number_of_images", "shared_with_lab", "deleted", "created", "finished",
+    )  # fmt: skip
+    list_display_links = ("id", "name")
+    list_filter = ("state", "shared_with_lab", ("deleted", admin.EmptyFieldListFilter))
+    list_select_related = ("owner",)
+    search_fields = ("=id", "name", "owner__username", "specification_sha256")
+    date_hierarchy = "created"
+    heavy = ("specification", "figures", "notes", "problem")
+    actions = ("cancel", "resume")
+
+    @admin.action(description=_("Cancel the chosen benchmarks"), permissions=["view"])
+    def cancel(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
+        for_each(self, request, rows, transitions.cancel, (transitions.TransitionRefused,))
+
+    @admin.action(description=_("Resume the chosen benchmarks"), permissions=["view"])
+    def resume(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
+        for_each(self, request, rows, resume_benchmark, (transitions.TransitionRefused,))
+
+
+class PartAdmin(LookingAdmin):
+    """A row that belongs to a benchmark, which lists show by its number: its own row is long."""
+
+    search_fields: tuple[str, ...] = ("=benchmark__id",)
+
+
+@admin.register(Shard)
+class ShardAdmin(PartAdmin):
+    list_display = (
+        "id", "benchmark_id", "method_index", "start", "stop", "state", "attempt", "fence", "worker", "progress",
+        "claimed_at", "finished_at",
+    )  # fmt: skip
+    list_filter = ("state", "attempt")
+    list_select_related = ("worker",)
+    heavy = ("environment", "problem")
+
+
+@admin.register(ShardResult)
+class ShardResultAdmin(LookingAdmin):
+    """The packed columns are never loaded here."""
+
+    list_display = ("id", "shard_id", "experiment_index", "created")
+    search_fields = ("=shard__id", "=shard__benchmark__id")
+    hidden = ("scalars", "curves")
+
+
+@admin.register(ResultSummary)
+class ResultSummaryAdmin(PartAdmin):
+    list_display = ("id", "benchmark_id", "experiment_index", "method_index", "results", "complete")
+    list_filter = ("complete",)
+    heavy = ("content", "classes", "running")
+
+
+@admin.register(ResultComparison)
+class ResultComparisonAdmin(PartAdmin):
+    list_display = ("id", "benchmark_id", "experiment_index", "results")
+    heavy = ("content",)
+
+
+@admin.register(BenchmarkEvent)
+class BenchmarkEventAdmin(PartAdmin):
+    list_display = ("id", "benchmark_id", "seq", "kind", "created")
+    list_filter = ("kind",)
+    date_hierarchy = "created"
+    heavy = ("payload",)
+
+
+@admin.register(BenchmarkShare)
+class BenchmarkShareAdmin(PartAdmin):
+    list_display = ("id", "benchmark_id", "user", "created")
+    list_select_related = ("user",)
+    search_fields = ("=benchmark__id", "user__username")
+
+
+@admin.register(BenchmarkTag)
+class BenchmarkTagAdmin(PartAdmin):
+    list_display = ("name", "benchmark_id")
+    search_fields = ("=benchmark__id", "name")
+
+
+@admin.register(BenchmarkPin)
+class BenchmarkPinAdmin(PartAdmin):
+    list_display = ("id", "benchmark_id", "user")
+    list_select_related = ("user",)
+    search_fields = ("=benchmark__id", "user__username")
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(LookingAdmin):
+    list_display = ("name", "owner", "query")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username")
 
 
 @admin.register(WorkerNode)
-class WorkerNodeAdmin(LookedAtOnly):
-    list_display = ("name", "kind", "device", "mode", "heartbeat_at", "stopped_at", "activity")
-    list_filter = ("kind", "mode")
+class WorkerNodeAdmin(LookingAdmin):
+    list_display = ("name", "kind", "device", "mode", "activity", "heartbeat_at", "started_at", "stopped_at")
+    list_filter = ("kind", "mode", ("stopped_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "device")
+    heavy = ("versions", "memory")
+
+
+@admin.register(Turn)
+class TurnAdmin(LookingAdmin):
+    list_display = ("owner", "served_at")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from webapp.benchmarks.events import record_event
+from webapp.benchmarks.finishing import announce_finished
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult
 from webapp.common.database import locked
 
@@ -38,7 +39,7 @@ def succeed(benchmark: Benchmark, *, figures: dict[str, Any], shards: int) -> No
         figures=figures,
         figures_shards=shards,
     )
-    record_event(benchmark, "succeeded", {"figures": figures})
+    announce_finished(record_event(benchmark, "succeeded", {"figures": figures}))
 
 
 @transaction.atomic
@@ -47,7 +48,7 @@ def fail(benchmark: Benchmark, problem: str) -> None:
     _change(
         benchmark, allowed=[State.QUEUED, State.RUNNING], to=State.FAILED, finished=Now(), problem=problem
     )
-    record_event(benchmark, "failed", {"problem": problem})
+    announce_finished(record_event(benchmark, "failed", {"problem": problem}))
 
 
 @transaction.atomic
@@ -62,7 +63,7 @@ def cancel(benchmark: Benchmark) -> None:
         worker=None,
         progress=0.0,
     )
-    record_event(benchmark, "cancelled")
+    announce_finished(record_event(benchmark, "cancelled"))
 
 
 @transaction.atomic

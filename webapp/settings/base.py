@@ -119,7 +119,11 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
-STATICFILES_DIRS = [REPOSITORY / "static"]
+METHOD_PICTURES = REPOSITORY / "docs" / "methods" / "pictures"
+"""Drawn by tools/method_pages.py: a photograph with each method's maps."""
+STATICFILES_DIRS: list[Any] = [REPOSITORY / "static"]
+if METHOD_PICTURES.is_dir():
+    STATICFILES_DIRS.append(("methods", METHOD_PICTURES))
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "webapp.api.swagger_files.ApplicationsFinder",

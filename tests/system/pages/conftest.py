@@ -21,14 +21,19 @@ def running_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ap
         yield application
 
 
-@pytest.fixture
-def member(page: Page) -> str:
-    """A new member, signed in on `page`; the name."""
-    name = f"member-{secrets.token_hex(4)}"
+def sign_up(page: Page, name: str) -> None:
+    """Makes a member of this name, who is then signed in on the page."""
     page.goto("/sign-up/")
     page.fill("#id_username", name)
     page.fill("#id_password", PASSWORD)
     page.fill("#id_password_again", PASSWORD)
     page.get_by_role("button", name="Create the account").click()
     expect(page.get_by_role("status").first).to_contain_text("Your account number is")
+
+
+@pytest.fixture
+def member(page: Page) -> str:
+    """A new member, signed in on `page`; the name."""
+    name = f"member-{secrets.token_hex(4)}"
+    sign_up(page, name)
     return name

@@ -1,36 +1,13 @@
-"""Classifiers and the member who asks."""
+"""Classifiers and data sets."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from saliency_core.methods.registry import method_descriptions
-from webapp.accounts.models import ApiToken, User
 from webapp.benchmarks.services import why_not_applicable
 from webapp.library.models import Classifier, ForwardRate
-
-
-class TokenSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = ApiToken
-        fields = ["name", "prefix", "created", "expires"]
-
-
-class MeSerializer(serializers.ModelSerializer):
-    is_administrator = serializers.BooleanField(source="is_staff")
-    token = serializers.SerializerMethodField(help_text="The token of this request; null within a session.")
-
-    class Meta:
-        model = User
-        fields = ["account_number", "username", "email", "language", "theme", "is_administrator", "token"]
-
-    @extend_schema_field(TokenSerializer(allow_null=True))
-    def get_token(self, user: User) -> dict[str, Any] | None:
-        token = self.context["request"].auth
-        return TokenSerializer(token).data if isinstance(token, ApiToken) else None
 
 
 class ForwardRateSerializer(serializers.ModelSerializer):

@@ -24,7 +24,6 @@ from webapp.api.serializers.library import (
     ClassifierSerializer,
     ClassifierUploadSerializer,
     CompatibilitySerializer,
-    MeSerializer,
 )
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle, UploadThrottle
 from webapp.library import services
@@ -36,14 +35,6 @@ from webapp.library.report import shown_methods
 from webapp.library.selectors import classifiers_for
 
 MOST_ARCHITECTURES = 100
-
-
-class Me(ApiView):
-    serializer_class = MeSerializer
-
-    def get(self, request: Request) -> Response:
-        """The account that speaks, and the token by which it does."""
-        return Response(self.get_serializer(request.user).data)
 
 
 class Classifiers(mixins.ListModelMixin, ApiView):

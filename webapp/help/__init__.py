@@ -1,0 +1,1 @@
+"""Help: methods and experiments from their own descriptions, a glossary, the keys."""

@@ -1,0 +1,18 @@
+"""Jobs in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from webapp.common.admin import LookingAdmin
+from webapp.jobs.models import Job
+
+
+@admin.register(Job)
+class JobAdmin(LookingAdmin):
+    list_display = ("id", "kind", "owner", "state", "progress", "size", "created", "finished")
+    list_filter = ("kind", "state")
+    list_select_related = ("owner",)
+    search_fields = ("=id", "owner__username")
+    date_hierarchy = "created"
+    heavy = ("request", "content", "problem")

@@ -1,0 +1,38 @@
+"""What members asked the studio for, in the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from webapp.common.admin import LookingAdmin
+from webapp.studio.models import Explanation, Picture, Prediction
+
+
+@admin.register(Picture)
+class PictureAdmin(LookingAdmin):
+    list_display = ("name", "owner", "width", "height", "created")
+    list_select_related = ("owner",)
+    search_fields = ("name", "owner__username", "digest")
+    date_hierarchy = "created"
+
+
+class AskedAdmin(LookingAdmin):
+    list_select_related = ("owner",)
+    search_fields = ("image", "owner__username", "digest")
+    date_hierarchy = "created"
+
+
+@admin.register(Prediction)
+class PredictionAdmin(AskedAdmin):
+    list_display = ("id", "owner", "classifier_id", "image", "state", "attempt", "created")
+    list_filter = ("state",)
+    heavy = ("classes",)
+
+
+@admin.register(Explanation)
+class ExplanationAdmin(AskedAdmin):
+    list_display = (
+        "id", "owner", "classifier_id", "method", "image", "state", "curves_state", "seconds", "created",
+    )  # fmt: skip
+    list_filter = ("state", "curves_state", "method", "degenerate")
+    heavy = ("parameters", "enhancement", "extras", "curves")
