@@ -21,7 +21,7 @@ from saliency_core.datasets.sample_photographs import sample_photographs
 from saliency_core.errors import Interrupted, SaliscopeError
 from webapp.benchmarks.announcements import announce_classifier
 from webapp.library import services
-from webapp.library.compatibility import failed_report, finish_report, give_back_report, ready_report
+from webapp.library.compatibility import WAITING, failed_report, finish_report, give_back_report, ready_report
 from webapp.library.models import Classifier
 from workers import stopping
 from workers.benchmarking import specification_of
@@ -35,22 +35,28 @@ log = structlog.get_logger(__name__)
 PROGRESS_EVERY_SECONDS = 0.5
 
 
-def prepare(row: Classifier) -> None:
-    """Prepares a claimed classifier; whatever goes wrong is told by its row."""
+def prepare(row: Classifier, report_later: bool = False) -> None:
+    """Prepares a claimed classifier; whatever goes wrong is told by its row. With `report_later` its compatibility
+    report is left to the studio's worker.
+    """
     announce_classifier(row)
     try:
-        _prepare(row)
+        _prepare(row, report_later)
     except Interrupted:
         services.give_back_preparation(row)
+        announce_classifier(row)
+        return
     except SaliscopeError as problem:
         services.fail_preparation(row, str(problem))
     except Exception as problem:
         log.exception("preparation_failed", classifier=row.pk)
         services.fail_preparation(row, f"{type(problem).__name__}: {problem}")
+    # Only now: whoever takes over from a worker that died finds the file still there.
+    services.discard_upload(row)
     announce_classifier(row)
 
 
-def _prepare(row: Classifier) -> None:
+def _prepare(row: Classifier, report_later: bool) -> None:
     if row.key:
         builtin = builtin_classifier(row.key)
         source = locate_or_fetch(
@@ -60,14 +66,14 @@ def _prepare(row: Classifier) -> None:
         weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, builtin_key=row.key)
     else:
         source = settings.UPLOADS_DIR / row.upload
-        try:
-            weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, size=row.preprocessing["size"])
-        finally:
-            services.discard_upload(row)
+        weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, size=row.preprocessing["size"])
     classifier = _load(row, weights)
     description = described(row, classifier)
     services.finish_preparation(
-        row, description=description, weights_sha256=sha256, compatibility=report_of(classifier, description)
+        row,
+        description=description,
+        weights_sha256=sha256,
+        compatibility={"state": WAITING} if report_later else report_of(classifier, description),
     )
 
 

@@ -64,4 +64,5 @@ def prepare_first_classifiers() -> None:
         print(f"Preparing {row.name} …", flush=True)
         from workers.classifier_preparation import prepare
 
-        prepare(row)
+        # So that the first start does not wait for what nobody may look at today.
+        prepare(row, report_later=True)

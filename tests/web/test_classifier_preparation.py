@@ -20,6 +20,7 @@ from django.utils import timezone
 from saliency_core.classifiers.architectures import Architecture, build
 from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.weights import sha256_of
+from saliency_core.errors import Interrupted
 from saliency_core.lazy import torch
 from tests.core.classifiers.onnx_networks import SIZE, export, small_cnn
 from tests.web import factories
@@ -268,6 +269,28 @@ def test_one_without_a_report_is_looked_at_again_and_stays_ready(folders: Path) 
     assert (row.state, row.compatibility["state"]) == (Classifier.State.READY, "ready")
     assert row.compatibility["tokens"]["blocks"] == 3
     assert row.default_layer == "blocks.2.attn"
+
+
+def test_the_first_start_leaves_reports_for_later(folders: Path) -> None:
+    row = builtin_row("shapes_cnn")
+    classifier_preparation.prepare(services.claim_preparation(), report_later=True)
+    row.refresh_from_db()
+    assert (row.state, row.compatibility) == (Classifier.State.READY, {"state": "waiting"})
+
+
+def test_an_upload_stays_until_its_model_is_ready(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = imported(saved(TINY, folders / "mine.pth"))
+
+    def stopped(*_: Any) -> None:
+        raise Interrupted
+
+    with monkeypatch.context() as patched:
+        patched.setattr(classifier_preparation, "report_of", stopped)
+        classifier_preparation.prepare(services.claim_preparation())
+    row.refresh_from_db()
+    assert (row.state, (folders / "uploads" / row.upload).is_file()) == (Classifier.State.WAITING, True)
+    assert prepared(row).state == Classifier.State.READY
+    assert list((folders / "uploads").iterdir()) == []
 
 
 def test_a_report_that_fails_says_why(folders: Path) -> None:
