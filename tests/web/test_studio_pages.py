@@ -26,7 +26,7 @@ from webapp.library.models import Classifier, Dataset
 from webapp.library.services import register_dataset
 from webapp.routing import websocket_urlpatterns
 from webapp.studio import asking, pictures, services
-from webapp.studio.events import announce
+from webapp.studio.events import announce, announce_progress
 from webapp.studio.models import Explanation, Picture, Prediction, State
 from webapp.studio.sources import Source
 
@@ -516,6 +516,8 @@ def test_the_socket_sends_a_snapshot_and_then_every_change(
 
     def happen() -> None:
         announce(other)
+        announce_progress(other, "map", 0.5)
+        announce_progress(row, "map", 0.25)
         (claimed, _other) = services.claim_explanations()
         services.finish_explanation(claimed, degenerate=False, seconds=1.0)
         announce(claimed)
@@ -524,14 +526,16 @@ def test_the_socket_sends_a_snapshot_and_then_every_change(
         communicator = await connected(owner, f"explanation={row.pk}&explanation=x")
         received = [json.loads((await communicator.receive_output(timeout=5))["text"])]
         await sync_to_async(happen)()
-        received.append(json.loads((await communicator.receive_output(timeout=5))["text"]))
+        for _message in range(2):
+            received.append(json.loads((await communicator.receive_output(timeout=5))["text"]))
         await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
         await communicator.wait(timeout=5)
         return received
 
-    snapshot, change = async_to_sync(run)()
+    snapshot, progress, change = async_to_sync(run)()
     state = {"type": "explanation", "id": row.pk, "curves": "waiting", "problem": ""}
     assert snapshot == {"type": "snapshot", "rows": [state | {"state": "waiting"}]}
+    assert progress == {"type": "progress", "id": row.pk, "part": "map", "share": 0.25}
     assert change == state | {"state": "ready"}
 
 

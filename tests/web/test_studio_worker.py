@@ -25,7 +25,7 @@ from tests.web import factories
 from webapp.benchmarks.methods import specified_method
 from webapp.library.models import Classifier, Dataset
 from webapp.library.services import register_dataset
-from webapp.studio import asking, pictures, services
+from webapp.studio import asking, kept, pictures, services
 from webapp.studio.models import Explanation, Prediction, State
 from webapp.studio.sources import Source, opened
 from workers import studio, studio_watching
@@ -244,3 +244,47 @@ def test_what_a_lost_worker_had_waits_again(make: Any, shapes: Dataset, what: st
         if attempt < 2:
             claim()
     assert getattr(model.objects.get(), state) == State.FAILED
+
+
+def test_a_cancelled_map_is_given_up_within_a_batch(
+    make: Any, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = {"owner": factories.member(), "classifier": make("shapes_cnn"), "source": image(shapes)}
+    (asked,) = asking.ask_for_maps(**ask, target=1, methods=[specified_method("rise", {"masks": 320}, None)])
+    monkeypatch.setattr(studio_watching, "LOOK_EVERY_SECONDS", 0.0)
+    told: list[tuple[str, float]] = []
+
+    def tell(_row: Explanation, part: str, share: float) -> None:
+        told.append((part, share))
+        kept.cancel(Explanation.objects.all())
+
+    monkeypatch.setattr(studio_watching, "announce_progress", tell)
+    studio.draw(Processor(), services.claim_explanations())  # type: ignore[arg-type]
+    # One batch of 32 of its 320 masks.
+    assert told == [("map", pytest.approx(0.1))]
+    assert not Explanation.objects.exists()
+    assert not services.explanation_folder(asked).exists()
+
+
+def test_the_probability_of_a_cut_out_on_black(make: Any, shapes: Dataset, repository: Path) -> None:
+    source, target = image(shapes), 4
+    ask = {"owner": factories.member(), "classifier": make("shapes_cnn"), "source": source}
+    (asked,) = asking.ask_for_maps(**ask, target=target, methods=[specified_method("gradient", {}, None)])
+    work()
+    asked.refresh_from_db()
+    found = dict(zip(asked.curves["cut_outs"]["shares"], asked.curves["cut_outs"]["black"], strict=True))
+    assert list(found) == list(range(5, 100, 5))
+    classifier = load_classifier(
+        "saliscope:shapes_cnn",
+        weights=repository / WEIGHTS / "shapes_cnn.safetensors",
+        preprocessing=builtin_classifier("shapes_cnn").preprocessing,
+    )
+    values = np.load(services.explanation_folder(asked) / "map.npy").ravel()
+    kept_pixels = np.argsort(-values, kind="stable")[: round(0.2 * 224 * 224)]
+    pixels = np.zeros((224 * 224, 3), np.uint8)
+    seen = np.asarray(classifier.preprocessing.framed(source.pixels())).reshape(-1, 3)
+    pixels[kept_pixels] = seen[kept_pixels]
+    cut_out = Image.fromarray(pixels.reshape(224, 224, 3))
+    _classes, probabilities = classifier.top_classes(classifier.preprocessing.prepare(cut_out)[None], 10)
+    by_class = dict(zip(_classes[0].tolist(), probabilities[0].tolist(), strict=True))
+    assert found[20] == pytest.approx(by_class[target], abs=1e-4)
