@@ -398,7 +398,6 @@ class ComparisonPage:
                 points.append(
                     {
                         "method": place,
-                        "look": self.looks[place].to_dict(),
                         "title": titles[offset],
                         "cost": cost,
                         "score": score,
