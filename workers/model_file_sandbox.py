@@ -57,11 +57,13 @@ def convert_in_sandbox(source: Path, folder: Path, builtin_key: str = "") -> tup
 def main(source: Path, folder: Path, builtin_key: str = "") -> int:
     """The process inside: shuts itself in, then reads."""
     _limit()
-    from saliency_core.classifiers.weights import read_state_dict, store_as_safetensors
+    from saliency_core.classifiers.weights import check_finite, read_state_dict, store_as_safetensors
     from saliency_core.errors import SaliscopeError
 
     try:
-        path, sha256 = store_as_safetensors(_under_own_names(read_state_dict(source), builtin_key), folder)
+        state_dict = read_state_dict(source)
+        check_finite(state_dict, source.name)
+        path, sha256 = store_as_safetensors(_under_own_names(state_dict, builtin_key), folder)
     except SaliscopeError as problem:
         print(json.dumps({"problem": str(problem)}))
     else:
