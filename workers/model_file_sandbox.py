@@ -73,7 +73,7 @@ def main(source: Path, folder: Path, size: int, builtin_key: str = "") -> int:
     """The process inside: shuts itself in, then reads."""
     _limit()
     from saliency_core.classifiers.onnx_files import SUFFIX, check_onnx, store_onnx
-    from saliency_core.classifiers.weights import read_state_dict, store_as_safetensors
+    from saliency_core.classifiers.weights import check_finite, read_state_dict, store_as_safetensors
     from saliency_core.errors import SaliscopeError
 
     try:
@@ -81,8 +81,9 @@ def main(source: Path, folder: Path, size: int, builtin_key: str = "") -> int:
             check_onnx(source, size)
             path, sha256 = store_onnx(source, folder)
         else:
-            state_dict = _under_own_names(read_state_dict(source), builtin_key)
-            path, sha256 = store_as_safetensors(state_dict, folder)
+            state_dict = read_state_dict(source)
+            check_finite(state_dict, source.name)
+            path, sha256 = store_as_safetensors(_under_own_names(state_dict, builtin_key), folder)
     except SaliscopeError as problem:
         print(json.dumps({"problem": str(problem)}))
     else:

@@ -55,11 +55,13 @@ def _read_safetensors(path: Path) -> Any:
         if length > min(MAX_HEADER_BYTES, path.stat().st_size):
             raise WeightsError(f"{path.name} is no safetensors file: its header would take {length} bytes.")
         try:
-            count = len(json.loads(file.read(length)))
-        except ValueError:
+            header = json.loads(file.read(length))
+        except (ValueError, RecursionError):
             raise WeightsError(f"{path.name} is no safetensors file: its header is not JSON.") from None
-    if count > MAX_TENSORS + 1:
-        raise WeightsError(f"{path.name} holds {count} tensors; at most {MAX_TENSORS} are read.")
+    if not isinstance(header, dict):
+        raise WeightsError(f"{path.name} is no safetensors file: its header names no tensors.")
+    if len(header) > MAX_TENSORS + 1:
+        raise WeightsError(f"{path.name} holds {len(header)} tensors; at most {MAX_TENSORS} are read.")
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -92,6 +94,9 @@ def _check_archive(path: Path) -> None:
         return
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
+        comment = len(archive.comment)
+    if not _ends_with_archive(path, comment):
+        raise WeightsError(f"{path.name} is refused: it goes on after the end of its archive. {_WAY_OUT}")
     inner = {member.filename.partition("/")[2] for member in members}
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
         raise UnsafeFileError(f"{path.name} is refused: it is a TorchScript program. {_WAY_OUT}")
@@ -99,6 +104,14 @@ def _check_archive(path: Path) -> None:
         raise UnsafeFileError(f"{path.name} is refused: it is an exported program. {_WAY_OUT}")
     if sum(member.file_size for member in members) > MAX_FILE_BYTES:
         raise WeightsError(f"{path.name} would unpack to more than {MAX_FILE_BYTES // 1024**3} GiB.")
+
+
+def _ends_with_archive(path: Path, comment: int) -> bool:
+    """Whether a zip file with a comment of that many bytes ends with its own end record."""
+    record = 22 + comment
+    with path.open("rb") as file:
+        file.seek(-min(record, path.stat().st_size), os.SEEK_END)
+        return file.read(4) == b"PK\x05\x06"
 
 
 def _tensors(content: Any, name: str) -> dict[str, torch.Tensor]:
@@ -113,6 +126,18 @@ def _tensors(content: Any, name: str) -> dict[str, torch.Tensor]:
             raise WeightsError(f"{name} holds {key!r}, which is no plain tensor. {_WAY_OUT}")
     prefix = "module." if all(key.startswith("module.") for key in content) else ""  # left by DataParallel
     return {key.removeprefix(prefix): value.detach() for key, value in content.items()}
+
+
+def check_finite(state_dict: Mapping[str, torch.Tensor], name: str) -> None:
+    """Raise WeightsError naming the first tensor of the file ``name`` with a value that is NaN or infinite: all that
+    such a network says is NaN.
+    """
+    for key, tensor in state_dict.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsError(
+                f"{name} cannot be used: {key} has values that are not finite (NaN or infinity). Was it saved after "
+                "the training had diverged? Save weights from before that."
+            )
 
 
 def store_as_safetensors(state_dict: Mapping[str, torch.Tensor], folder: str | Path) -> tuple[Path, str]:
