@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -13,6 +16,7 @@ from saliency_core.scoring.batch_size import (
     measure_batch_sizes,
     remember_batch_size,
 )
+from saliency_core.scoring.batch_size_memory import recall_or_find_batch_size
 from saliency_core.scoring.scorer import Scorer
 
 
@@ -86,3 +90,15 @@ def test_one_picture_too_much_is_an_error() -> None:
 def test_other_errors_pass_through(tiny_classifier: Classifier) -> None:
     with pytest.raises(RuntimeError, match="expected input"):
         Scorer(tiny_classifier).score_images(torch.zeros(2, 5, 8, 8))
+
+
+def test_a_file_remembers_between_runs(tiny_classifier: Classifier, tmp_path: Path) -> None:
+    tiny_classifier.batch_sizes["fp32"] = 16
+    assert recall_or_find_batch_size(tiny_classifier, "fp32", tmp_path) == 16
+    tiny_classifier.batch_sizes.clear()
+    assert recall_or_find_batch_size(tiny_classifier, "fp32", tmp_path) == 16
+    assert tiny_classifier.batch_sizes == {"fp32": 16}
+    (tmp_path / "batch_sizes.json").write_text("not json")
+    tiny_classifier.batch_sizes["fp32"] = 4
+    assert recall_or_find_batch_size(tiny_classifier, "fp32", tmp_path) == 4
+    assert list(json.loads((tmp_path / "batch_sizes.json").read_text()).values()) == [4]

@@ -168,7 +168,7 @@ def test_a_batch_equals_single_images(
 def test_masked_images_fill_equal_batches(
     tiny_classifier: Classifier, tiny_images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """32 groups of 64 channels and the canvas are 33 copies: five batches of 7, not four of 8 and one with 7 of padding."""
+    """32 groups of 64 channels and the canvas are 33 copies: five batches of 7, not five of 8 with 7 of padding."""
     wide = torch.nn.Conv2d(8, 64, 3, padding=1)
     model = tiny_classifier.model
     model.features[2], model.head = wide, torch.nn.Linear(64, 5)
