@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saliency_core.lazy import torch
-from saliency_core.provenance import device_name
+from saliency_core.provenance import device_name, versions
 from saliency_core.scoring.batch_size import find_batch_size, remember_batch_size
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _key(classifier: Classifier, precision: str) -> str:
         f"{classifier.preprocessing.size} pixels",
         device_name(classifier.device),
         f"{torch.get_num_threads()} threads",
-        f"torch {torch.__version__}",
+        f"torch {versions()['torch']}",
         precision,
     )
     return ", ".join(parts)
