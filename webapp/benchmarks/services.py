@@ -7,13 +7,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.benchmarks import transitions
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.refusals import problems_of_the_images, problems_of_the_work
-from webapp.benchmarks.specification import build_specification
+from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION, build_specification
 from webapp.benchmarks.suitability import why_not_applicable
 from webapp.common import hints
 from webapp.library.models import Classifier, Dataset
@@ -39,19 +40,23 @@ def create_benchmark(
     subset_seed: int = 0,
     class_mapping: Mapping[str, Sequence[str]] | None = None,
     stratified: bool = False,
+    precision: str = USUAL_PRECISION,
 ) -> Benchmark:
     """Checks, freezes and queues a benchmark; asks for the classifier's weights if they are not there yet.
 
     `methods`: each a `key` with `parameters` and `enhancement` (its parameters, None without it); `experiments`: each
     a `key` and a `protocol`. `class_mapping`: label → what the model calls it (see saliency_core.datasets.mapping),
-    where the data set's own names do not do. `stratified`: every class has its share of the images.
+    where the data set's own names do not do. `stratified`: every class has its share of the images. `precision`: one
+    of specification.PRECISIONS.
 
     Raises ValidationError saying what to change, by place: "number_of_images", "stratified", "class_mapping",
     "methods" and "experiments" as a whole, "methods.0.key", "methods.0.parameters.layer",
-    "methods.0.enhancement.stride", "experiments.0".
+    "methods.0.enhancement.stride", "experiments.0", "precision".
     """
     problems = problems_of_the_images(dataset, number_of_images, stratified)
     problems |= problems_of_the_work(classifier, dataset, methods, experiments, class_mapping)
+    if precision not in PRECISIONS:
+        problems["precision"] = _("The precision is one of %(choices)s.") % {"choices": ", ".join(PRECISIONS)}
     if problems:
         raise ValidationError(problems)
     specification = build_specification(
@@ -63,6 +68,7 @@ def create_benchmark(
         experiments=experiments,
         class_mapping=class_mapping,
         stratified=stratified,
+        precision=precision,
     )
     benchmark = Benchmark.objects.create(
         owner=owner,
