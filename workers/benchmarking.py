@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 
 import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models.fields.json import KT
 
 from saliency_core.errors import Interrupted, SaliscopeError
 from saliency_core.experiments.base import create_experiment
@@ -12,15 +15,18 @@ from saliency_core.experiments.checks import uses_class_labels
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.runner import run_benchmark
 from saliency_core.provenance import versions
+from saliency_core.scoring.batch_size import batch_size_of, find_batch_size, remember_batch_size
 from saliency_core.scoring.rate import measure_forward_rate
 from saliency_core.scoring.scorer import Scorer
 from webapp.benchmarks.estimates import forwards_per_image
+from webapp.benchmarks.events import record_event
+from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import idle_benchmark_worker_exists
-from webapp.benchmarks.specification import PRECISION, activation_part
+from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION, activation_part
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common import hints
-from webapp.library.models import Classifier
-from webapp.library.services import correct_forward_rate, record_forward_rate
+from webapp.library.models import Classifier, ForwardRate
+from webapp.library.services import correct_batch_size, correct_forward_rate, record_forward_rate
 from workers import stopping
 from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attempt, give_back, work_waits
 from workers.node import Node
@@ -59,22 +65,46 @@ def pass_hint_on() -> None:
 
 
 def measure_missing_rates(node: Node) -> None:
-    """Measures every ready classifier that has no forward rate on this device yet."""
-    unmeasured = Classifier.objects.filter(state=Classifier.State.READY).exclude(
-        rates__device=node.device_name, rates__precision=PRECISION
-    )
-    for row in unmeasured:
-        if stopping.requested():
-            return
-        node.watch(None, "measuring a model")
-        try:
-            classifier = classifier_of(specification_of(row), row.class_names, node.torch_device)
-        except SaliscopeError as problem:
-            log.warning("rate_not_measured", classifier=row.pk, problem=str(problem))
-            continue
-        rate = measure_forward_rate(classifier)
-        record_forward_rate(row, device=node.device_name, precision=PRECISION, images_per_second=rate)
+    """Measures every ready classifier that has no forward rate on this device yet, in full precision and in those that
+    queued benchmarks ask for.
+    """
+    for precision in _wanted_precisions():
+        ready = Classifier.objects.filter(state=Classifier.State.READY)
+        if precision != USUAL_PRECISION:
+            queued = Benchmark.objects.filter(
+                state=Benchmark.State.QUEUED, specification__precision=precision
+            )
+            ready = ready.filter(pk__in=queued.values("classifier"))
+        measured = ForwardRate.objects.filter(device=node.device_name, precision=precision)
+        for row in ready.exclude(pk__in=measured.values("classifier")):
+            if stopping.requested():
+                return
+            _measure_rate(node, row, precision)
     node.watch(None)
+
+
+def _wanted_precisions() -> list[str]:
+    queued = Benchmark.objects.filter(state=Benchmark.State.QUEUED).order_by()
+    asked = set(queued.annotate(precision=KT("specification__precision")).values_list("precision", flat=True))
+    return [USUAL_PRECISION, *sorted((asked & set(PRECISIONS)) - {USUAL_PRECISION})]
+
+
+def _measure_rate(node: Node, row: Classifier, precision: str) -> None:
+    """Finds the fastest batch size and keeps it with the rate it gives."""
+    node.watch(None, "measuring a model")
+    try:
+        classifier = classifier_of(specification_of(row), row.class_names, node.torch_device)
+    except SaliscopeError as problem:
+        log.warning("rate_not_measured", classifier=row.pk, problem=str(problem))
+        return
+    batch_size = find_batch_size(classifier, precision)
+    record_forward_rate(
+        row,
+        device=node.device_name,
+        precision=precision,
+        images_per_second=measure_forward_rate(classifier, precision=precision),
+        batch_size=batch_size,
+    )
 
 
 def specification_of(row: Classifier) -> dict:
@@ -94,8 +124,13 @@ def run_claim(node: Node, claim: Claim) -> None:
     node.watch(watch.tick, f"benchmark #{claim.benchmark_id}, images {claim.start + 1}–{claim.stop}")
     started = time.monotonic()
     try:
-        columns = run_shard(node, claim, watch)
-        environment = {"device": node.device_name, "worker": node.name, "versions": versions()}
+        columns, batch_size = run_shard(node, claim, watch)
+        environment = {
+            "device": node.device_name,
+            "worker": node.name,
+            "versions": versions(),
+            "batch_size": batch_size,
+        }
         deliver(claim, columns, environment)
         log.info("shard_done", seconds=round(time.monotonic() - started, 2))
     except (Interrupted, ClaimLost):
@@ -110,9 +145,9 @@ def run_claim(node: Node, claim: Claim) -> None:
         node.watch(None)
 
 
-def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> list[Columns]:
-    """The columns of the claimed images, one per experiment. Raises Interrupted within one batch of being asked to
-    stop.
+def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> tuple[list[Columns], int]:
+    """The columns of the claimed images, one per experiment, and the batch size with which they were scored. Raises
+    Interrupted within one batch of being asked to stop.
     """
     specification = claim.specification
     row = Classifier.objects.get(pk=specification["classifier"]["id"])
@@ -124,6 +159,13 @@ def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> list[Columns]:
     mapping = class_mapping_of(specification, classifier, dataset)
     if any(uses_class_labels(experiment.protocol) for experiment in experiments):
         mapping.require_all()
+    precision = specification["precision"]
+    rate = row.rates.filter(device=node.device_name, precision=precision).first()
+    if rate is not None and rate.batch_size:
+        # What was found once holds for all shards, so that their figures do not depend on who computes them when.
+        remember_batch_size(classifier, precision, rate.batch_size)
+    usual = batch_size_of(classifier, precision)
+    scorer = Scorer(classifier, precision=precision, on_batch=watch.on_batch)
     started = time.monotonic()
     columns = run_benchmark(
         classifier,
@@ -131,10 +173,20 @@ def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> list[Columns]:
         subset[claim.start : claim.stop],
         method_of(method, classifier),
         experiments,
-        Scorer(classifier, precision=specification["precision"], on_batch=watch.on_batch),
+        scorer,
         mapping=mapping,
         on_image=watch.on_image,
+        pixel_folder=settings.PIXEL_CACHE_DIR,
     )
+    if batch_size_of(classifier, precision) < usual:
+        smaller = batch_size_of(classifier, precision)
+        correct_batch_size(row, device=node.device_name, precision=precision, batch_size=smaller)
+        with transaction.atomic():
+            record_event(
+                Benchmark.objects.get(pk=claim.benchmark_id),
+                "batch_halved",
+                {"device": node.device_name, "from": usual, "to": smaller},
+            )
     seconds = time.monotonic() - started
     measured = max(len(set(part.images)) for part in columns)
     if measured and seconds >= LEAST_SECONDS_TO_JUDGE_BY:
@@ -142,7 +194,7 @@ def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> list[Columns]:
         correct_forward_rate(
             row,
             device=node.device_name,
-            precision=specification["precision"],
+            precision=precision,
             images_per_second=forwards / seconds,
         )
-    return columns
+    return columns, scorer.batch_size

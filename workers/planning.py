@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.fields.json import KT
 
 from webapp.benchmarks import transitions
 from webapp.benchmarks.estimates import seconds_per_image
 from webapp.benchmarks.models import Benchmark, Shard
 from webapp.benchmarks.refusals import refusal_now
-from webapp.benchmarks.specification import PRECISION, specification_sha256
+from webapp.benchmarks.specification import specification_sha256
 from webapp.common.database import locked_skipping
 from webapp.library.models import Classifier
 
@@ -33,7 +34,7 @@ def _plan_next(device: str) -> bool:
         state=Benchmark.State.QUEUED,
         classifier__state=Classifier.State.READY,
         classifier__rates__device=device,
-        classifier__rates__precision=PRECISION,
+        classifier__rates__precision=KT("specification__precision"),
     ).order_by("pk")
     benchmark = locked_skipping(queued.select_related("classifier", "dataset")).first()
     if benchmark is None:

@@ -52,6 +52,7 @@ class Classifier:
         self.library, self.architecture = library, architecture or name
         self.preprocessing = preprocessing or Preprocessing()
         self.activation, self.weights_sha256 = activation, weights_sha256
+        self.batch_sizes: dict[str, int] = {}  # by precision; see scoring.batch_size
         inspection = inspect_model(model, self.preprocessing.size)
         self.family, self.facts = inspection.family, inspection.facts
         self.layers: tuple[ExplainableLayer, ...] = inspection.layers

@@ -105,6 +105,10 @@ class Preprocessing:
 
     def prepare(self, image: Image.Image) -> torch.Tensor:
         """Normalised float32 [3, size, size] on the CPU."""
-        values = np.asarray(self.framed(image), dtype=np.float32) / 255
+        return self.normalised(np.asarray(self.framed(image)))
+
+    def normalised(self, pixels: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """Framed pixels uint8 [size, size, 3] as normalised float32 [3, size, size] on the CPU."""
+        values = pixels.astype(np.float32) / 255
         normalised = (values - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))

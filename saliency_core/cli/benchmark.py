@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saliency_core.cli.arguments import (
     add_method_options,
@@ -24,9 +24,14 @@ from saliency_core.enhancement.cli_options import enhancements_from
 from saliency_core.errors import ParameterError
 from saliency_core.experiments.base import Experiment, create_experiment, experiment_description
 from saliency_core.experiments.session import MeasuringSession
+from saliency_core.scoring.batch_size_memory import recall_or_find_batch_size
 from saliency_core.scoring.precision import PRECISIONS
 
+if TYPE_CHECKING:
+    from saliency_core.classifiers.classifier import Classifier
+
 USUAL_EXPERIMENT = "insertion_deletion"
+WORTH_MEASURING = 5000  # forward passes from which on some seconds for finding the batch size are well spent
 
 
 def add_commands(commands: Any) -> None:
@@ -63,7 +68,16 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--subset-seed", type=whole_number(0), default=0, metavar="S", help="seed of that draw"
     )
-    parser.add_argument("--batch-size", type=whole_number(1), metavar="N", help="pictures per forward pass")
+    parser.add_argument(
+        "--batch-size",
+        type=whole_number(1),
+        metavar="N",
+        help="pictures per forward pass (by default the fastest, measured once for a model and device where there is "
+        "much to do)",
+    )
+    parser.add_argument(
+        "--pixel-cache", metavar="FOLDER", help="keep decoded images there, so that the next run decodes none"
+    )
     parser.add_argument("--precision", default="fp32", choices=PRECISIONS)
     parser.add_argument(
         "--memory", action="store_true", help="measure the memory of making maps on a CPU too (slower)"
@@ -78,6 +92,16 @@ def add_commands(commands: Any) -> None:
         help="a file for one method and one experiment; otherwise a folder for the tables, LaTeX, figures, JSON",
     )
     parser.set_defaults(run=run)
+
+
+def _measured_batch_size(
+    classifier: Classifier, options: argparse.Namespace, experiments: list[Experiment], images: int
+) -> int | None:
+    """The fastest batch size; None where so little is to be scored that measuring would not pay."""
+    forwards = sum(each.forwards_per_image(each.protocol) for each in experiments) * images
+    if forwards < WORTH_MEASURING:
+        return None
+    return recall_or_find_batch_size(classifier, options.precision)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -109,9 +133,10 @@ def run(options: argparse.Namespace) -> None:
             dataset.present_labels(), classifier.class_names, classifier.class_ids, explicit
         ),
         dataset_facts=_dataset_facts(dataset, options, len(indices)),
-        batch_size=options.batch_size,
+        batch_size=options.batch_size or _measured_batch_size(classifier, options, experiments, len(indices)),
         precision=options.precision,
         memory=options.memory,
+        pixel_folder=Path(options.pixel_cache) if options.pixel_cache else None,
     )
     (out.parent if one_file(out) else out).mkdir(parents=True, exist_ok=True)
     try:

@@ -18,7 +18,7 @@ from saliency_core.experiments.base import (
 from saliency_core.experiments.figures import CurveDescription, Figure, mean_figure
 from saliency_core.lazy import torch
 from saliency_core.scoring.canvas import blurred_canvas, rise_canvas, zero_canvas
-from saliency_core.scoring.ranking import Curve, pixel_ranks, step_count
+from saliency_core.scoring.ranking import Curve, pixel_order, step_count
 from saliency_core.statistics.area import trapezoid_area
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class InsertionDeletion(Experiment):
         deletion = Curve(start=0, end=1 + names.index(protocol.deletion_canvas))
         scores = explained.scorer.score_rankings(
             sources,
-            pixel_ranks(explained.maps),
+            pixel_order(explained.maps),
             (insertion, deletion),
             protocol.step_pixels,
             explained.targets,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.classifiers.state import evaluation_mode
+from saliency_core.datasets.packed import PackedImages, packed_images
 from saliency_core.errors import ImageError
 from saliency_core.experiments.base import Experiment, Explained
 from saliency_core.experiments.checks import check_protocol
@@ -23,6 +26,8 @@ from saliency_core.scoring.listening import listening
 from saliency_core.scoring.precision import numeric_precision
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from saliency_core.classifiers.classifier import Classifier
     from saliency_core.datasets.base import Annotations, Dataset, Sample
     from saliency_core.datasets.mapping import ClassMapping
@@ -88,6 +93,7 @@ def run_benchmark(
     on_image: Callable[[int], None] | None = None,
     images_per_chunk: int | None = None,
     memory: bool = False,
+    pixel_folder: Path | None = None,
 ) -> list[Columns]:
     """Explain the images ``indices`` of a data set and measure the maps: one Columns per experiment.
 
@@ -100,7 +106,8 @@ def run_benchmark(
     failures and leaves the others' figures as they are. ``on_image(done)`` is called after each chunk with
     the number of images finished (failed ones included) and may raise Interrupted, as may the scorer's
     ``on_batch``. ``memory``: measure the memory that making maps takes on a CPU too, which slows it down (see
-    measured_resources). Raises ParameterError if the classifier cannot be measured under a protocol.
+    measured_resources). ``pixel_folder``: where decoded images are kept for the next time (see datasets.packed).
+    Raises ParameterError if the classifier cannot be measured under a protocol.
     """
     for experiment in experiments:
         check_protocol(classifier, experiment.protocol)
@@ -109,8 +116,10 @@ def run_benchmark(
     annotated = any(_needs_annotations(experiment) for experiment in experiments)
     mapping = mapping or _same_names(classifier, dataset)
 
+    kept = {frame: packed_images(pixel_folder, dataset, frame) for frame in frames}
+
     def load(index: int) -> _Loaded:
-        return _load(dataset, index, list(frames), annotated)
+        return _load(dataset, index, kept, annotated)
 
     parts: list[list[Columns]] = [[Columns()] for _ in experiments]
     done = 0
@@ -149,11 +158,22 @@ def _same_names(classifier: Classifier, dataset: Dataset) -> ClassMapping:
     return ClassMapping.for_labels(dataset.class_labels, classifier.class_names, classifier.class_ids)
 
 
-def _load(dataset: Dataset, index: int, frames: Sequence[Preprocessing], annotated: bool) -> _Loaded:
+def _load(
+    dataset: Dataset, index: int, frames: Mapping[Preprocessing, PackedImages | None], annotated: bool
+) -> _Loaded:
     sample = dataset.sample(index)
+    decoded: list[Image] = []  # once, however many frames are cut from it
+
+    def framed(frame: Preprocessing) -> npt.NDArray[np.uint8]:
+        if not decoded:
+            decoded.append(dataset.image(index))
+        return np.asarray(frame.framed(decoded[0]))
+
+    def pixels(frame: Preprocessing, kept: PackedImages | None) -> npt.NDArray[np.uint8]:
+        return framed(frame) if kept is None else kept.pixels(index, lambda: framed(frame))
+
     try:
-        image = dataset.image(index)
-        tensors = tuple(frame.prepare(image) for frame in frames)
+        tensors = tuple(frame.normalised(pixels(frame, kept)) for frame, kept in frames.items())
     except ImageError as error:
         return _Loaded(index, sample, reason=str(error))
     if not annotated:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saliency_core.enhancement.sliding_window import SlidingWindowEnhancement
@@ -43,13 +44,14 @@ class MeasuringSession:
         batch_size: int | None = None,
         precision: str = "fp32",
         memory: bool = False,
+        pixel_folder: Path | None = None,
     ) -> None:
         """Raises ParameterError or DatasetError for what would go wrong on the way (see check_benchmark)."""
         check_benchmark(classifier, dataset, experiments, mapping)
         self.classifier, self.dataset, self.indices = classifier, dataset, list(indices)
         self.methods, self.experiments = list(methods), list(experiments)
         self.mapping, self.dataset_facts = mapping, dict(dataset_facts)
-        self.memory = memory
+        self.memory, self.pixel_folder = memory, pixel_folder
         self.scorer = Scorer(classifier, batch_size, precision)
         self.started = datetime.datetime.now(datetime.UTC)
         self._parts: list[list[Columns]] = [[] for _ in range(len(self.methods) * len(self.experiments))]
@@ -77,6 +79,7 @@ class MeasuringSession:
             self.scorer,
             mapping=self.mapping,
             memory=self.memory,
+            pixel_folder=self.pixel_folder,
             on_image=None if on_image is None else lambda done: on_image(number, first + done),
         )
         self._seconds[number] += (datetime.datetime.now(datetime.UTC) - before).total_seconds()

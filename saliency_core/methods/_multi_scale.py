@@ -11,13 +11,15 @@ from saliency_core.descriptions import Parameter
 from saliency_core.errors import LayerError
 from saliency_core.lazy import functional, torch
 from saliency_core.methods._cam import features_and_gradients
-from saliency_core.scoring.scorer import DEFAULT_BATCH_SIZES
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
 
 INTERPOLATIONS = ("bilinear", "bicubic")
 CLASS_FILTERS = ("auto", "keep_first", "strict", "off")
+
+
+PICTURES_AT_ONCE = {"cpu": 32, "cuda": 256}
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ def scales(
 
 
 def usual_batch(classifier: Classifier) -> int:
-    return DEFAULT_BATCH_SIZES.get(classifier.device.type, DEFAULT_BATCH_SIZES["cpu"])
+    """Pictures of the first size whose feature maps and gradients fit into memory together."""
+    return PICTURES_AT_ONCE.get(classifier.device.type, PICTURES_AT_ONCE["cpu"])
 
 
 def images_at_once(classifier: Classifier) -> int:

@@ -17,14 +17,18 @@ class Curve:
     end: int
 
 
-def pixel_ranks(maps: torch.Tensor) -> torch.Tensor:
-    """Ranks int32 [B, H·W] of maps [B, H, W]: 0 is the most salient pixel; ties go by ascending raster
+def pixel_order(maps: torch.Tensor) -> torch.Tensor:
+    """Raster indices int64 [B, H·W] of the pixels of maps [B, H, W], the most salient first; ties go by ascending
     index.
     """
-    flat = maps.flatten(1)
-    order = torch.sort(flat, dim=1, descending=True, stable=True).indices
+    return torch.sort(maps.flatten(1), dim=1, descending=True, stable=True).indices
+
+
+def pixel_ranks(maps: torch.Tensor) -> torch.Tensor:
+    """Ranks int32 [B, H·W] of maps [B, H, W]: 0 is the most salient pixel (see pixel_order)."""
+    order = pixel_order(maps)
     ranks = torch.empty_like(order, dtype=torch.int32)
-    positions = torch.arange(flat.shape[1], dtype=torch.int32, device=maps.device)
+    positions = torch.arange(order.shape[1], dtype=torch.int32, device=maps.device)
     return ranks.scatter_(1, order, positions.expand_as(ranks))
 
 

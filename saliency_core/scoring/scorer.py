@@ -10,21 +10,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
+from saliency_core.scoring.batch_size import batch_size_of, remember_batch_size
 from saliency_core.scoring.listening import batch_listener
 from saliency_core.scoring.memory import keep_freed_memory
-from saliency_core.scoring.precision import numeric_precision
-from saliency_core.scoring.ranking import Curve, step_count
+from saliency_core.scoring.precision import network_in, numeric_precision
+from saliency_core.scoring.ranked_copies import RankedCopies
+from saliency_core.scoring.ranking import Curve
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
 
-# 224 copies per image under thesis@1 fill seven batches of 32; eight images fill seven batches of 256.
-DEFAULT_BATCH_SIZES = {"cpu": 32, "cuda": 256}
 _BATCHES_AHEAD = 2  # batches handed to the GPU before the callback waits for it
 OUTPUTS: tuple[str, ...] = ("probability", "logit")
 
@@ -44,7 +45,9 @@ class Scorer:
         precision: str = "fp32",
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
-        """``batch_size`` None: 32 on a CPU, 256 on a GPU. ``precision`` is one of precision.PRECISIONS."""
+        """``batch_size`` None: the classifier's own (see batch_size.batch_size_of). ``precision`` is one of
+        precision.PRECISIONS.
+        """
         if batch_size is not None and batch_size < 1:
             raise ParameterError(f"The batch size must be at least 1; got {batch_size}.")
         with numeric_precision(precision, classifier.device):
@@ -52,9 +55,10 @@ class Scorer:
         if classifier.device.type == "cpu":
             keep_freed_memory()
         self.classifier = classifier
-        self.batch_size = batch_size or DEFAULT_BATCH_SIZES.get(classifier.device.type, 32)
+        self.batch_size = batch_size or batch_size_of(classifier, precision)
         self.precision = precision
         self.on_batch = on_batch
+        self.batch_halvings: list[str] = []
 
     def score_images(
         self, images: torch.Tensor, targets: torch.Tensor | None = None, output: str = "probability"
@@ -68,7 +72,7 @@ class Scorer:
     def score_rankings(
         self,
         sources: torch.Tensor,
-        ranks: torch.Tensor,
+        order: torch.Tensor,
         curves: Sequence[Curve],
         step_pixels: int,
         targets: torch.Tensor,
@@ -77,33 +81,17 @@ class Scorer:
         """Score curves [B, curves, steps + 1].
 
         ``sources`` [B, S, 3, H, W] are the pictures between which pixels change (an image and its
-        canvases), ``ranks`` int [B, H·W] the order (see pixel_ranks). After step i of a curve the pixels
-        with rank below i · ``step_pixels`` show its end source, the others its start. A source at the end
-        of several curves is scored once. Scores are of classes ``targets`` [B].
+        canvases), ``order`` int64 [B, H·W] the raster indices of the pixels, the first to change first (see
+        pixel_order). After step i of a curve the first i · ``step_pixels`` pixels show its end source, the others
+        its start. A source at the end of several curves is scored once. Scores are of classes ``targets`` [B].
         """
-        sources = self._placed(sources)
-        device, images = sources.device, len(sources)
-        height, width = sources.shape[-2:]
-        steps = step_count(height * width, step_pixels)
-        ends = sorted({source for curve in curves for source in (curve.start, curve.end)})
-        # One row per copy of an image: start source, end source, number of changed pixels.
-        plan = [(source, source, 0) for source in ends]
-        plan += [(curve.start, curve.end, step * step_pixels) for curve in curves for step in range(1, steps)]
-        start, end, changed = torch.tensor(plan, device=device).T
-        ranks = ranks.to(device).view(images, 1, height, width)
-
-        def compose(jobs: torch.Tensor) -> torch.Tensor:
-            image, copy = jobs // len(plan), jobs % len(plan)
-            moved = ranks[image] < changed[copy].view(-1, 1, 1, 1)
-            return torch.where(moved, sources[image, end[copy]], sources[image, start[copy]])
-
-        scores = self.score_composed(
-            images * len(plan), compose, targets.repeat_interleave(len(plan)), output
-        )
-        scores = scores.view(images, len(plan))
-        inner = scores[:, len(ends) :].view(images, len(curves), steps - 1)
-        first = scores[:, [ends.index(curve.start) for curve in curves], None]
-        last = scores[:, [ends.index(curve.end) for curve in curves], None]
+        copies = RankedCopies(self._placed(sources), order, curves, step_pixels)
+        images, each = len(sources), copies.per_image
+        scores = self._score(copies.number, copies.batch, targets.repeat_interleave(each), output)
+        scores = scores.view(images, each)
+        inner = scores[:, len(copies.ends) :].view(images, len(curves), copies.steps - 1)
+        first = scores[:, [copies.ends.index(curve.start) for curve in curves], None]
+        last = scores[:, [copies.ends.index(curve.end) for curve in curves], None]
         return torch.cat([first, inner, last], dim=2)
 
     def score_masks(
@@ -153,6 +141,24 @@ class Scorer:
         ``reduce(scores, jobs)`` makes what is kept of N jobs, [N, …], out of their scores on the device, so that
         the scores of a thousand classes need not be brought back to find the highest. At least one job then.
         """
+        device = self.classifier.device
+
+        def pictures(first: int, size: int) -> torch.Tensor:
+            return compose(_jobs(first, size, number, device))
+
+        return self._score(number, pictures, targets, output, reduce)
+
+    def _score(
+        self,
+        number: int,
+        pictures: Callable[[int, int], torch.Tensor],
+        targets: torch.Tensor | None,
+        output: str,
+        reduce: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """As score_composed; ``pictures(first, size)`` makes those of jobs ``first`` … ``first + size``, of which
+        those past the end may be anything.
+        """
         if output not in OUTPUTS:
             raise ParameterError(f"The output must be one of {', '.join(OUTPUTS)}; got {output!r}.")
         classifier, device = self.classifier, self.classifier.device
@@ -166,23 +172,51 @@ class Scorer:
             evaluation_mode(classifier.model),
             numeric_precision(self.precision, device),
         ):
-            for first in range(0, number, self.batch_size):
-                count = min(self.batch_size, number - first)
-                jobs = torch.arange(first, first + self.batch_size, device=device).clamp_(max=number - 1)
-                pictures = compose(jobs).contiguous(memory_format=torch.channels_last)
-                scores = classifier.logits(pictures).float()
+            first = 0
+            while first < number:
+                size = self.batch_size
+                try:
+                    scores = self._logits(pictures(first, size))
+                except RuntimeError as error:
+                    self._halve_batch(error)
+                    continue
+                count = min(size, number - first)
                 if output == "probability":
                     scores = classifier.probabilities(scores)
+                if targets is not None or reduce is not None:
+                    jobs = _jobs(first, size, number, device)
                 if targets is not None:
                     scores = scores.gather(1, targets[jobs][:, None])[:, 0]
                 if reduce is not None:
                     scores = reduce(scores, jobs).float()
                 collected.append(scores[:count])
+                first += count
                 self._report(count, pending)
             return torch.cat(collected).cpu()
 
+    def _logits(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self._network(pictures.contiguous(memory_format=torch.channels_last)).float()
+
+    def _halve_batch(self, error: RuntimeError) -> None:
+        """Goes on with half the batch where memory ran out; raises any other error, and where one picture is too
+        much already.
+        """
+        if not _is_out_of_memory(error) or self.batch_size == 1:
+            raise error
+        self.batch_size //= 2
+        self.batch_halvings.append(
+            f"Memory ran out with batches of {self.batch_size * 2}; batches of {self.batch_size} from here on."
+        )
+        remember_batch_size(self.classifier, self.precision, self.batch_size)
+        if self.classifier.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def _placed(self, values: torch.Tensor) -> torch.Tensor:
         return values.to(self.classifier.device, torch.float32)
+
+    @cached_property
+    def _network(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        return network_in(self.precision, self.classifier)
 
     def _report(self, count: int, pending: deque[torch.cuda.Event]) -> None:
         if self.classifier.device.type == "cuda":
@@ -195,3 +229,13 @@ class Scorer:
         listener = self.on_batch or batch_listener()
         if listener is not None:
             listener(count)
+
+
+def _jobs(first: int, size: int, number: int, device: torch.device) -> torch.Tensor:
+    """The numbers of ``size`` jobs from ``first`` on, the last job's again where there are no more."""
+    return torch.arange(first, first + size, device=device).clamp_(max=number - 1)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # The CPU's allocator raises a plain RuntimeError.
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

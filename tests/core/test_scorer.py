@@ -8,7 +8,7 @@ import torch
 from saliency_core.classifiers.classifier import Classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.errors import Interrupted, ParameterError
-from saliency_core.scoring.ranking import Curve, pixel_ranks
+from saliency_core.scoring.ranking import Curve, pixel_order
 from saliency_core.scoring.rate import measure_forward_rate
 from saliency_core.scoring.scorer import Scorer
 
@@ -45,7 +45,7 @@ INSERTION, DELETION = Curve(start=1, end=0), Curve(start=0, end=1)
 def test_steps_are_composed_as_by_hand(red: Classifier) -> None:
     scores = Scorer(red, batch_size=3).score_rankings(
         sources_of_ones_and_zeros(),
-        pixel_ranks(SALIENCY),
+        pixel_order(SALIENCY),
         (INSERTION, DELETION),
         2,
         torch.tensor([0]),
@@ -67,7 +67,7 @@ def test_steps_are_composed_as_by_hand(red: Classifier) -> None:
 def test_last_step_may_be_smaller_and_the_batch_is_padded(red: Classifier) -> None:
     done: list[int] = []
     scores = Scorer(red, batch_size=4, on_batch=done.append).score_rankings(
-        sources_of_ones_and_zeros(), pixel_ranks(SALIENCY), (INSERTION,), 4, torch.tensor([0]), output="logit"
+        sources_of_ones_and_zeros(), pixel_order(SALIENCY), (INSERTION,), 4, torch.tensor([0]), output="logit"
     )
     torch.testing.assert_close(scores, torch.tensor([[[0, 4 / 6, 1]]]), atol=1e-6, rtol=0)
     assert done == [3]
@@ -79,15 +79,15 @@ def test_224_distinct_forwards_per_image_in_full_batches(red: Classifier) -> Non
     sources = torch.randn(2, 2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     scores = Scorer(red, on_batch=done.append).score_rankings(
         sources,
-        pixel_ranks(torch.rand(2, 224, 224, generator=torch.Generator().manual_seed(1))),
+        pixel_order(torch.rand(2, 224, 224, generator=torch.Generator().manual_seed(1))),
         (INSERTION, DELETION),
         448,
         torch.tensor([0, 1]),
     )
     assert scores.shape == (2, 2, 113)
     assert scores.dtype == torch.float32
-    assert done == [32] * 14  # 2 × 224
-    assert {len(batch) for batch in red.model.seen} == {32}
+    assert done == [8] * 56  # 2 × 224
+    assert {len(batch) for batch in red.model.seen} == {8}
     pictures = {picture.contiguous().numpy().tobytes() for batch in red.model.seen for picture in batch}
     assert len(pictures) == 448
     assert torch.equal(scores[:, 0, 0], scores[:, 1, -1])
@@ -174,11 +174,11 @@ def test_scores_do_not_depend_on_what_else_is_scored(
 ) -> None:
     scorer = Scorer(tiny_classifier, batch_size=4)
     sources = torch.stack([tiny_images, tiny_images.flip(3)], dim=1)
-    ranks = pixel_ranks(tiny_images.sum(1))
+    order = pixel_order(tiny_images.sum(1))
     targets = torch.tensor([0, 1, 2, 3, 4, 0])
 
     def score(part: slice) -> torch.Tensor:
-        return scorer.score_rankings(sources[part], ranks[part], (INSERTION, DELETION), 100, targets[part])
+        return scorer.score_rankings(sources[part], order[part], (INSERTION, DELETION), 100, targets[part])
 
     together = score(slice(None))
     assert torch.equal(together, torch.cat([score(slice(0, 1)), score(slice(1, 4)), score(slice(4, 6))]))

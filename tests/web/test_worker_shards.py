@@ -80,7 +80,8 @@ def run_all(benchmark: Benchmark) -> None:
     node = factories.node(device=Processor.device_name)
     while claim := claim_shard(node):
         watch = ShardWatch(claim, stop_requested=lambda: False)
-        deliver(claim, run_shard(Processor(), claim, watch), {"device": Processor.device_name})
+        columns, _batch_size = run_shard(Processor(), claim, watch)
+        deliver(claim, columns, {"device": Processor.device_name})
 
 
 @pytest.fixture

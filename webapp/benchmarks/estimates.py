@@ -19,7 +19,7 @@ from saliency_core.experiments.base import protocol as find_protocol
 from webapp.benchmarks.methods import description_of, enhancement_of, parameters_of
 from webapp.benchmarks.models import WorkerNode
 from webapp.benchmarks.selectors import live_workers
-from webapp.benchmarks.specification import PRECISION
+from webapp.benchmarks.specification import USUAL_PRECISION
 from webapp.library.models import Classifier
 from webapp.library.selectors import forward_rates
 
@@ -66,15 +66,17 @@ def estimate_benchmark(
     methods: Sequence[Mapping[str, Any]],
     experiments: Sequence[Mapping[str, str]],
     images: int,
+    precision: str = USUAL_PRECISION,
 ) -> Estimate:
-    """The expected time of a benchmark that has the living workers to itself.
+    """The expected time of a benchmark that has the living workers to itself. Where nothing was measured in its
+    `precision` yet, the rate of full precision stands in.
 
     `methods` and `experiments` as in a specification, parameters that are left out being the defaults. Forwards
     are forward equivalents: a backward pass counts as two. Raises ParameterError.
     """
     rules = [find_protocol(each["key"], each["protocol"]) for each in experiments]
     devices = [worker.device for worker in live_workers(WorkerNode.Kind.BENCHMARK)]
-    rates = forward_rates(classifier, devices, PRECISION)
+    rates = forward_rates(classifier, devices, precision) or forward_rates(classifier, devices)
     by_device = {rate.device: rate.images_per_second for rate in rates}
     rate = sum(by_device.get(device, 0.0) for device in devices) if rates else None
     found = tuple(

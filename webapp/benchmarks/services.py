@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.benchmarks import transitions
@@ -15,7 +16,7 @@ from webapp.benchmarks.events import record_event
 from webapp.benchmarks.labels import label_benchmark, label_problems
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.refusals import problems_of_the_images, problems_of_the_work
-from webapp.benchmarks.specification import build_specification
+from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION, build_specification
 from webapp.benchmarks.suitability import why_not_applicable
 from webapp.common import hints
 from webapp.library.models import Classifier, Dataset
@@ -45,21 +46,25 @@ def create_benchmark(
     tags: Sequence[str] = (),
     submission: UUID | None = None,
     origin: Benchmark | None = None,
+    precision: str = USUAL_PRECISION,
 ) -> Benchmark:
     """Checks, freezes and queues a benchmark; asks for the classifier's weights if they are not there yet.
 
     `methods`: each a `key` with `parameters` and `enhancement` (its parameters, None without it); `experiments`: each
     a `key` and a `protocol`. `class_mapping`: label → what the model calls it (see saliency_core.datasets.mapping),
     where the data set's own names do not do. `stratified`: every class has its share of the images. `submission`: the
-    same for all that are queued together; `origin`: the benchmark that this one repeats.
+    same for all that are queued together; `origin`: the benchmark that this one repeats. `precision`: one of
+    specification.PRECISIONS.
 
     Raises ValidationError saying what to change, by place: "name", "tags", "number_of_images", "stratified",
     "class_mapping", "methods" and "experiments" as a whole, "methods.0.key", "methods.0.parameters.layer",
-    "methods.0.enhancement.stride", "experiments.0".
+    "methods.0.enhancement.stride", "experiments.0", "precision".
     """
     problems = problems_of_the_images(dataset, number_of_images, stratified)
     problems |= problems_of_the_work(classifier, dataset, methods, experiments, class_mapping)
     problems |= label_problems(name=name, tags=tags)
+    if precision not in PRECISIONS:
+        problems["precision"] = _("The precision is one of %(choices)s.") % {"choices": ", ".join(PRECISIONS)}
     if problems:
         raise ValidationError(problems)
     specification = build_specification(
@@ -71,6 +76,7 @@ def create_benchmark(
         experiments=experiments,
         class_mapping=class_mapping,
         stratified=stratified,
+        precision=precision,
     )
     benchmark = Benchmark.objects.create(
         owner=owner,

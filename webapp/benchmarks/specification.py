@@ -12,7 +12,9 @@ from saliency_core.methods.registry import method_description
 from webapp.benchmarks.methods import specified_method
 from webapp.library.models import Classifier, Dataset
 
-PRECISION = "fp32"
+USUAL_PRECISION = "fp32"
+PRECISIONS = (USUAL_PRECISION, "fast")
+"""Arithmetic in which perturbed images are scored (saliency_core.scoring.precision); maps are always fp32."""
 
 
 def build_specification(
@@ -25,6 +27,7 @@ def build_specification(
     experiments: Sequence[Mapping[str, str]],
     class_mapping: Mapping[str, Sequence[str]] | None = None,
     stratified: bool = False,
+    precision: str = USUAL_PRECISION,
 ) -> dict[str, Any]:
     """Everything that determines the figures, with all defaults written out.
 
@@ -66,7 +69,7 @@ def build_specification(
             {"key": find_protocol(key, name).experiment, "protocol": name} for key, name in chosen
         ],
         **({"class_mapping": mapping} if mapping else {}),
-        "precision": PRECISION,
+        "precision": precision,
     }
 
 

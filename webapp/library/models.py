@@ -123,6 +123,12 @@ class ForwardRate(models.Model):
     device = models.CharField(_("device"), max_length=160)
     precision = models.CharField(_("precision"), max_length=16, default="fp32")
     images_per_second = models.FloatField(_("images per second"))
+    batch_size = models.PositiveSmallIntegerField(
+        _("batch size"),
+        null=True,
+        blank=True,
+        help_text=_("Pictures per forward pass with which it is fastest."),
+    )
     measured_at = models.DateTimeField(auto_now=True)
 
     class Meta:

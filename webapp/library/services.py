@@ -238,14 +238,14 @@ def describe_architecture(classifier: Classifier, description: dict[str, Any]) -
 
 
 def record_forward_rate(
-    classifier: Classifier, *, device: str, precision: str, images_per_second: float
+    classifier: Classifier, *, device: str, precision: str, images_per_second: float, batch_size: int
 ) -> None:
-    """Keeps what a worker measured when it met the classifier for the first time."""
+    """Keeps what a worker measured when it met the classifier for the first time: its rate with its best batch."""
     ForwardRate.objects.update_or_create(
         classifier=classifier,
         device=device,
         precision=precision,
-        defaults={"images_per_second": images_per_second},
+        defaults={"images_per_second": images_per_second, "batch_size": batch_size},
     )
 
 
@@ -255,6 +255,13 @@ def correct_forward_rate(
     """Moves a rate half-way to what real work achieved: a short measurement may have met a busy machine."""
     ForwardRate.objects.filter(classifier=classifier, device=device, precision=precision).update(
         images_per_second=(F("images_per_second") + images_per_second) / 2, measured_at=Now()
+    )
+
+
+def correct_batch_size(classifier: Classifier, *, device: str, precision: str, batch_size: int) -> None:
+    """Keeps a smaller batch size: with the one before, memory ran out."""
+    ForwardRate.objects.filter(classifier=classifier, device=device, precision=precision).update(
+        batch_size=batch_size
     )
 
 

@@ -19,6 +19,7 @@ WEIGHTS_DIR = STATE_DIR / "weights"
 UPLOADS_DIR = STATE_DIR / "uploads"
 EXPLANATIONS_DIR = STATE_DIR / "explanations"
 DATASETS_DIR = STATE_DIR / "datasets"
+PIXEL_CACHE_DIR = STATE_DIR / "pixels"  # decoded images at the models' input size; may be deleted at any time
 _extra_weights = env.str("SALISCOPE_WEIGHTS_DIR", default="")
 WEIGHTS_FOLDERS = (WEIGHTS_DIR, Path(_extra_weights).expanduser()) if _extra_weights else (WEIGHTS_DIR,)
 """Where weight files are looked for, in this order."""

@@ -141,7 +141,7 @@ def test_windows_of_many_images_share_batches_and_keep_the_class(
 ) -> None:
     method = Recorder(tiny_classifier)
     explanation = SlidingWindowEnhancement(method, **GRID).explain(tiny_images[:3], TARGETS[:3])
-    assert [len(images) for images, _ in method.batches] == [32, 32, 14]  # 3 × (1 + 25), 32 at a time
+    assert [len(images) for images, _ in method.batches] == [8] * 9 + [6]  # 3 × (1 + 25), 8 at a time
     targets = torch.cat([targets for _, targets in method.batches])
     assert targets.tolist() == [0] * 26 + [1] * 26 + [2] * 26
     pictures = torch.cat([images for images, _ in method.batches])

@@ -62,9 +62,9 @@ def test_only_the_part_above_the_layer_runs_for_each_channel(
         tiny_images, TARGETS
     )
     assert torch.equal(explanation.maps, expected.maps)
-    # Recording, one blank image for the trial, one for each of two batches of 32 copies.
-    assert below.images == 6 + 1 + 2
-    assert above.images == 6 + 7 + 2 * 32
+    # Recording, one blank image for the trial, one for each of six batches of 8 copies.
+    assert below.images == 6 + 1 + 6
+    assert above.images == 6 + 7 + 6 * 8
 
 
 class Branching(torch.nn.Module):

@@ -168,7 +168,7 @@ def test_a_batch_equals_single_images(
 def test_masked_images_fill_equal_batches(
     tiny_classifier: Classifier, tiny_images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """32 groups of 64 channels and the canvas are 33 copies: two batches of 17, not one of 32 and 31 of padding."""
+    """32 groups of 64 channels and the canvas are 33 copies: five batches of 7, not five of 8 with 7 of padding."""
     wide = torch.nn.Conv2d(8, 64, 3, padding=1)
     model = tiny_classifier.model
     model.features[2], model.head = wide, torch.nn.Linear(64, 5)
@@ -176,7 +176,7 @@ def test_masked_images_fill_equal_batches(
     model.register_forward_pre_hook(lambda module, inputs: seen.append(len(inputs[0])))
     method = create_method("msg_cam", tiny_classifier, resolutions="32", blur_kernel=7)
     method.explain(tiny_images[:1], TARGETS[:1])
-    assert seen == [1, 17, 17]
+    assert seen == [1, 7, 7, 7, 7, 7]
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,10 @@ def event_text(event: Any) -> str:
             "Images %(first)d to %(last)d set aside after the last attempt: %(reason)s"
         )
         % images,
+        "batch_halved": gettext(
+            "Memory ran out on %(device)s: batches of %(to)s instead of %(from)s from here on"
+        )
+        % {"device": payload.get("device", ""), "to": payload.get("to", ""), "from": payload.get("from", "")},
     }
     return texts.get(event.kind, event.kind)
 

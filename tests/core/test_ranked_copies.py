@@ -1,0 +1,57 @@
+"""Copies along a ranking, against the definition written out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from saliency_core.scoring.ranked_copies import RankedCopies
+from saliency_core.scoring.ranking import Curve
+
+INSERTION, DELETION = Curve(start=1, end=0), Curve(start=0, end=2)
+
+
+def literal(
+    sources: torch.Tensor, order: torch.Tensor, curves: list[Curve], step_pixels: int
+) -> torch.Tensor:
+    """Every copy by itself: the start source, then pixel after pixel of the order taken from the end source."""
+    height, width = sources.shape[-2:]
+    copies = []
+    for image in range(len(sources)):
+        ends = sorted({source for curve in curves for source in (curve.start, curve.end)})
+        copies += [sources[image, source] for source in ends]
+        for curve in curves:
+            for changed in range(step_pixels, height * width, step_pixels):
+                copy = sources[image, curve.start].clone()
+                for pixel in order[image, :changed].tolist():
+                    copy[:, pixel // width, pixel % width] = sources[
+                        image, curve.end, :, pixel // width, pixel % width
+                    ]
+                copies.append(copy)
+    return torch.stack(copies)
+
+
+@pytest.mark.parametrize("compose", ["_walk", "_select"])
+@pytest.mark.parametrize("batch", [1, 3, 5, 64])
+def test_every_copy_is_as_defined(compose: str, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.randn(3, 3, 3, 4, 5, generator=generator)
+    order = torch.stack([torch.randperm(20, generator=generator) for _ in range(3)])
+    copies = RankedCopies(
+        sources, order, [INSERTION, DELETION], 3
+    )  # the last step of each curve moves 2 pixels
+    monkeypatch.setattr(copies, "_walk", getattr(copies, compose))
+    expected = literal(sources, order, [INSERTION, DELETION], 3)
+    assert (copies.per_image, copies.number) == (3 + 2 * 6, 45)
+    for first in range(0, 45, batch):
+        pictures = copies.batch(first, batch)
+        assert pictures.shape == (batch, 3, 4, 5)
+        count = min(batch, 45 - first)
+        assert torch.equal(pictures[:count], expected[first : first + count])
+
+
+def test_pictures_are_channels_last_and_one_buffer_serves_all_batches() -> None:
+    copies = RankedCopies(torch.randn(1, 3, 3, 4, 4), torch.arange(16)[None], [INSERTION], 4)
+    first = copies.batch(0, 2)
+    assert first.is_contiguous(memory_format=torch.channels_last)
+    assert copies.batch(2, 2).data_ptr() == first.data_ptr()
