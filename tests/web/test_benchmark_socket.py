@@ -162,7 +162,6 @@ def test_a_burst_of_news_makes_few_messages_and_ends_with_the_last_state() -> No
     _snapshot, *later = everything(benchmark, benchmark.owner, happen)
     # One at once, then at most one in 0.4 seconds.
     assert 1 <= len(later) <= 2 + (time.monotonic() - begin) / 0.4
-    assert len(later) < 20
     assert [seq for seq, _kind in events_of(later)] == list(range(3, 104))
     assert later[-1]["benchmark"]["state"] == "cancelled"
 
