@@ -54,7 +54,7 @@ def test_results_are_compared_side_by_side(page: Page, member: str) -> None:
     expect(page.locator(".picked li")).to_have_count(2)
     page.fill("#picker-text", "layer-cam")
     page.get_by_role("button", name="Search").click()
-    page.get_by_role("link", name="+ LayerCAM").click()
+    page.get_by_role("link", name="LayerCAM", exact=True).click()
     expect(page.locator(".picked li")).to_have_count(3)
     assert f"result={first}.1" in page.url
 
