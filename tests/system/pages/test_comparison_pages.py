@@ -36,7 +36,7 @@ def queued(page: Page, *methods: str) -> int:
 
 def until_done(page: Page, number: int) -> None:
     page.goto(f"/benchmarks/{number}/")
-    expect(page.locator("[data-live=state]")).to_contain_text("Succeeded", timeout=60_000)
+    expect(page.locator("[data-live=state]")).to_contain_text("Succeeded", timeout=120_000)
 
 
 def test_results_are_compared_side_by_side(page: Page, member: str) -> None:
@@ -49,12 +49,12 @@ def test_results_are_compared_side_by_side(page: Page, member: str) -> None:
     expect(page.get_by_role("heading", name="Paired differences")).to_be_visible()
     expect(page.locator("[data-points] .main-svg").first).to_be_visible()
     # Few results: their maps are drawn at once.
-    expect(page.locator(".parallel [data-map] img").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".parallel [data-map] img").first).to_be_visible(timeout=120_000)
     page.get_by_role("link", name=f"Remove LayerCAM of #{first}").click()
     expect(page.locator(".picked li")).to_have_count(2)
     page.fill("#picker-text", "layer-cam")
     page.get_by_role("button", name="Search").click()
-    page.get_by_role("link", name="+ LayerCAM").click()
+    page.get_by_role("link", name="LayerCAM", exact=True).click()
     expect(page.locator(".picked li")).to_have_count(3)
     assert f"result={first}.1" in page.url
 
@@ -62,7 +62,7 @@ def test_results_are_compared_side_by_side(page: Page, member: str) -> None:
 def test_a_backup_is_made_and_taken_away(page: Page, member: str, tmp_path: Path) -> None:
     page.goto("/account/backup/")
     page.get_by_role("button", name="Make a backup").click()
-    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("link", name="Download")).to_be_visible(timeout=120_000)
     with page.expect_download() as found:
         page.get_by_role("link", name="Download").click()
     found.value.save_as(tmp_path / "backup.zip")
@@ -70,4 +70,4 @@ def test_a_backup_is_made_and_taken_away(page: Page, member: str, tmp_path: Path
         assert member in archive.read("README.txt").decode()
     page.set_input_files("#id_file", tmp_path / "backup.zip")
     page.get_by_role("button", name="Restore").click()
-    expect(page.locator(".restoring")).to_contain_text("0 benchmarks restored", timeout=60_000)
+    expect(page.locator(".restoring")).to_contain_text("0 benchmarks restored", timeout=120_000)
