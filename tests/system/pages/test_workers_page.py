@@ -62,6 +62,7 @@ def test_swagger_page_works_without_a_cdn(page: Page, member: str, running_appli
     page.get_by_role("link", name="/api/v1/queue", exact=True).click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
-    expect(page.locator(".live-responses-table .response-col_status").first).to_contain_text("200")
+    answered = page.locator(".live-responses-table td.response-col_status:not(.col_header)")
+    expect(answered.first).to_contain_text("200")
     own = (running_application.base_url, "data:", "blob:")
     assert [address for address in addresses if not address.startswith(own)] == []
