@@ -433,3 +433,20 @@ def test_planning_after_resume_keeps_the_shards() -> None:
     transitions.resume(benchmark)
     assert plan_queued_benchmarks(DEVICE) == 1
     assert list(benchmark.shards.values_list("pk", flat=True)) == before
+
+
+def test_the_precision_is_part_of_the_specification() -> None:
+    owner = factories.member()
+    row, dataset = factories.classifier(), factories.dataset()
+    ask = {
+        "owner": owner,
+        "classifier": row,
+        "dataset": dataset,
+        "number_of_images": 10,
+        "methods": [{"key": "grad_cam"}],
+        "experiments": [{"key": "insertion_deletion", "protocol": "thesis@1"}],
+    }
+    assert create_benchmark(**ask).specification["precision"] == "fp32"
+    assert create_benchmark(**ask, precision="fast").specification["precision"] == "fast"
+    with pytest.raises(ValidationError, match="one of fp32, fast"):
+        create_benchmark(**ask, precision="fp8")

@@ -32,5 +32,6 @@ def expected(asked: dict[str, Any]) -> dict[str, Any]:
         methods=asked["methods"],
         experiments=asked["experiments"],
         images=asked["number_of_images"],
+        precision=asked["precision"],
     )
     return asdict(found)

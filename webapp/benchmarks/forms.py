@@ -37,6 +37,7 @@ from webapp.benchmarks.form_choices import (
 from webapp.benchmarks.labels import LONGEST_NAME
 from webapp.benchmarks.method_form import ENHANCEMENT_PREFIX, PREFIX, MethodForm
 from webapp.benchmarks.refusals import MOST_METHODS
+from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
 from webapp.benchmarks.submissions import MOST_MODELS, ModelPlan, plan_models
 from webapp.common.forms import add_refusal
 from webapp.library.models import Classifier, Dataset
@@ -48,8 +49,12 @@ USUAL_METHOD = {"cnn": "grad_cam", "vit": "transformer_attribution"}
 """What the form shows first, by the classifier's family."""
 USUAL_EXPERIMENT = "insertion_deletion/thesis@1"
 OWN_LIST = "own"
+PRECISION_CHOICES = (
+    (USUAL_PRECISION, _("fp32: full precision")),
+    ("fast", _("fast: bfloat16, up to twice as fast")),
+)
 SHOWN_AS_ASKED = (
-    "number_of_images", "subset_seed", "stratified", "class_mapping", "class_list", "name", "tags",
+    "number_of_images", "subset_seed", "stratified", "class_mapping", "class_list", "name", "tags", "precision",
 )  # fmt: skip
 METHOD_FIELD = re.compile(r"method-(\d{1,4})-(\w+)")
 PLACE_IN_METHOD = re.compile(r"methods\.(\d+)\.(key|parameters|enhancement)(?:\.(\w+))?")
@@ -107,6 +112,16 @@ class BenchmarkForm(forms.Form):
         ),
     )
     class_file = forms.FileField(label=_("… or a file with it"), required=False)
+    precision = forms.ChoiceField(
+        label=_("Precision"),
+        choices=PRECISION_CHOICES,
+        required=False,
+        initial=USUAL_PRECISION,
+        help_text=_(
+            "Of the scores of perturbed images; maps are always made in full precision. Figures of different "
+            "precisions are not compared without a warning."
+        ),
+    )
     name = forms.CharField(label=_("Name of the benchmark"), required=False, max_length=LONGEST_NAME)
     tags = forms.CharField(
         label=_("Tags"), required=False, max_length=1000, help_text=_("Several with commas between them.")
@@ -187,6 +202,7 @@ class BenchmarkForm(forms.Form):
             experiments=self.specified_experiments,
             images=self.images,
             class_mapping=mapping if self.class_labels_count else None,
+            precision=self.chosen_precision,
         )
 
     def _chosen_experiments(self) -> list[str]:
@@ -335,6 +351,14 @@ class BenchmarkForm(forms.Form):
         except ValidationError:
             return self.initial.get("number_of_images") or 1
 
+    @property
+    def chosen_precision(self) -> str:
+        value = self["precision"].value()
+        return value if value in PRECISIONS else USUAL_PRECISION
+
+    def clean_precision(self) -> str:
+        return self.cleaned_data["precision"] or USUAL_PRECISION
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         upload = cleaned.get("class_file")
@@ -391,6 +415,8 @@ class BenchmarkForm(forms.Form):
         state += [(name, self[name].value() or "") for name in ("name", "tags")]
         if self["stratified"].value():
             state.append(("stratified", "on"))
+        if self.chosen_precision != USUAL_PRECISION:
+            state.append(("precision", self.chosen_precision))
         state += [("experiment", value) for value in self.chosen_experiments]
         if self.class_labels_count:
             choice = self["class_mapping"].value() or ""

@@ -41,6 +41,7 @@ def rerun_benchmark(benchmark: Benchmark, *, owner: User) -> Benchmark:
         methods=specification["methods"],
         experiments=specification["experiments"],
         class_mapping=specification.get("class_mapping"),
+        precision=specification["precision"],
         name=benchmark.name,
         tags=list(benchmark.tags.values_list("name", flat=True)),
         origin=benchmark,
@@ -59,6 +60,7 @@ def clone_address(benchmark: Benchmark) -> str:
         ("subset_seed", str(subset["seed"])),
         ("name", benchmark.name),
         ("stratified", "on" if subset.get("stratified") else ""),
+        ("precision", specification["precision"]),
     ]
     state += [("experiment", f"{each['key']}/{each['protocol']}") for each in specification["experiments"]]
     if specification.get("class_mapping"):

@@ -22,6 +22,7 @@ from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.refusals import problems_of_the_work
 from webapp.benchmarks.services import create_benchmark
+from webapp.benchmarks.specification import USUAL_PRECISION
 from webapp.benchmarks.suitability import why_not_applicable
 from webapp.library.models import Classifier, Dataset
 
@@ -53,9 +54,12 @@ def plan_models(
     experiments: Sequence[Mapping[str, str]],
     images: int,
     class_mapping: Explicit | None = None,
+    precision: str = USUAL_PRECISION,
 ) -> list[ModelPlan]:
     """A plan for each model. A layer that a model does not have becomes its usual one."""
-    return [_plan(each, dataset, methods, experiments, images, class_mapping) for each in classifiers]
+    return [
+        _plan(each, dataset, methods, experiments, images, class_mapping, precision) for each in classifiers
+    ]
 
 
 @transaction.atomic
@@ -99,6 +103,7 @@ def _plan(
     experiments: Sequence[Mapping[str, str]],
     images: int,
     class_mapping: Explicit | None,
+    precision: str,
 ) -> ModelPlan:
     fitting: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
@@ -114,7 +119,11 @@ def _plan(
     sentences = list(dict.fromkeys(text for texts in problems.values() for text in texts))
     try:
         estimate = estimate_benchmark(
-            classifier=classifier, methods=fitting, experiments=experiments, images=images
+            classifier=classifier,
+            methods=fitting,
+            experiments=experiments,
+            images=images,
+            precision=precision,
         )
     except ParameterError:
         estimate = None

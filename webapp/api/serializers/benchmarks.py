@@ -15,6 +15,7 @@ from webapp.benchmarks.labels import LONGEST_NAME, LONGEST_TAG, MOST_TAGS
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 from webapp.benchmarks.selectors import environments_of, progress_of, working_seconds
+from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
 from webapp.method_settings.applying import asked_methods
@@ -67,7 +68,11 @@ class BenchmarkRequestSerializer(serializers.Serializer):
         allow_null=True,
         help_text="Label → the model's classes, where the data set's own names do not do; [] leaves a label out.",
     )
-
+    precision = serializers.ChoiceField(
+        PRECISIONS,
+        default=USUAL_PRECISION,
+        help_text="Of the scores; fast is bfloat16. Maps are always fp32.",
+    )
     name = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_NAME)
     tags = serializers.ListField(
         child=serializers.CharField(max_length=LONGEST_TAG), default=list, max_length=MOST_TAGS

@@ -68,6 +68,7 @@ def _queue(form: BenchmarkForm) -> list[Benchmark]:
         "number_of_images": cleaned["number_of_images"],
         "subset_seed": cleaned["subset_seed"],
         "stratified": cleaned["stratified"],
+        "precision": cleaned["precision"],
         "experiments": form.specified_experiments,
         "class_mapping": cleaned["explicit_mapping"],
         "name": cleaned["name"],
@@ -112,7 +113,11 @@ def _estimate(form: BenchmarkForm) -> Estimate | None:
         return None
     try:
         return estimate_benchmark(
-            classifier=form.chosen_classifier, methods=methods, experiments=experiments, images=form.images
+            classifier=form.chosen_classifier,
+            methods=methods,
+            experiments=experiments,
+            images=form.images,
+            precision=form.chosen_precision,
         )
     except ParameterError:
         # A value out of its bounds: the field says so when the form is sent.
