@@ -200,7 +200,7 @@ def rows(settings, tmp_path, monkeypatch) -> dict[str, Any]:
     picture = keep_picture(owner=owner, upload=SimpleUploadedFile("a.png", small_png()))
     source = Source(None, "", picture)
     prediction = ask_for_prediction(owner=owner, classifier=classifier, source=source)
-    deleted = finished_benchmark(owner, classifier=classifier)
+    deleted = finished_benchmark(owner, classifier=classifier, dataset=benchmark.dataset)
     delete_benchmark(deleted)
     shared_member = factories.member()
     share_with_member(benchmark, member=shared_member.username)

@@ -23,6 +23,7 @@ from saliency_core.methods.registry import create_method
 from saliency_core.statistics.area import trapezoid_area
 from tests.web import factories
 from webapp.benchmarks.methods import specified_method
+from saliency_core.scoring.batch_size import USUAL_BATCH_SIZES
 from webapp.library.models import Classifier, Dataset
 from webapp.library.services import register_dataset
 from webapp.studio import asking, kept, pictures, services
@@ -260,8 +261,8 @@ def test_a_cancelled_map_is_given_up_within_a_batch(
 
     monkeypatch.setattr(studio_watching, "announce_progress", tell)
     studio.draw(Processor(), services.claim_explanations())  # type: ignore[arg-type]
-    # One batch of 32 of its 320 masks.
-    assert told == [("map", pytest.approx(0.1))]
+    # One batch of its 320 masks.
+    assert told == [("map", pytest.approx(USUAL_BATCH_SIZES["cpu"] / 320))]
     assert not Explanation.objects.exists()
     assert not services.explanation_folder(asked).exists()
 

@@ -100,7 +100,38 @@ def named(lab: Any, it: Any) -> dict[str, Any]:
     return {"images": ["000.jpg"]}
 
 
+def layer(lab: Any, it: Any) -> dict[str, Any]:
+    return {"layer": "features.0"}
+
+
+def parameters(lab: Any, it: Any) -> dict[str, Any]:
+    return {"parameters": layer(lab, it)}
+
+
+def compared(lab: Any, it: Any) -> str:
+    return f"benchmark={it.pk}"
+
+
+def first_of(lab: Any, it: Any) -> str:
+    return f"result={it.pk}.0"
+
+
+def map_of_first(lab: Any, it: Any) -> dict[str, Any]:
+    return {"image": "000.jpg", "method": "0"}
+
+
+def classes_of_picture(lab: Any, it: Any) -> dict[str, Any]:
+    return {"classifier": lab.model.pk, "picture": it.pk}
+
+
+def map_of_picture(lab: Any, it: Any) -> dict[str, Any]:
+    return classes_of_picture(lab, it) | {"target": 1, "methods": [{"key": "gradient"}]}
+
+
 FREE = {"keyed": False}
+GRAD_CAM = {"method": "grad_cam"}
+CSV = {"name": "comparison", "ending": "csv"}
+JSON = {"name": "comparison", "ending": "json"}
 
 ADDRESSES = [
     # --- whole pages, and what is the same for all
@@ -119,16 +150,61 @@ ADDRESSES = [
     members("accounts:tokens"),
     members("accounts:tokens", "post"),
     own("accounts:revoke_token", "post", "token", 302),
+    members("accounts:account", "post"),
+    members("accounts:sign_out_everywhere", "post", 302),
+    # Who signs in to Django's admin signs in as everywhere.
+    anyone("admin/login/", "get", 302, 302),
+    anyone("help:index", "get", 200, 200),
+    anyone("help:method", "get", 200, 200, kwargs={"key": "grad_cam"}),
+    anyone("help:experiment", "get", 200, 200, kwargs={"key": "perturbation"}),
+    anyone("help:glossary", "get", 200, 200),
+    anyone("help:keyboard", "get", 200, 200),
+    # --- backups
+    members("backups:backups"),
+    members("backups:backups", "post", 302),
+    members("backups:restore", "post", 422),
+    own("backups:download", "get", "backup"),
+    own("backups:cancel", "post", "backup", 302),
+    own("backups:delete", "post", "old_backup", 302),
     # --- models and data sets
     members("library:classifiers"),
     members("library:import_classifier"),
     members("library:import_classifier", "post"),
     shared("library:classifier", "get", "classifier"),
-    shared("library:classifier_state", "get", "classifier"),
     shared("library:prepare_classifier", "post", "classifier", 302),
     own("library:delete_classifier", "post", "unused", 302),
+    own("library:delete_classifier", "get", "unused"),
+    members("library:architectures"),
+    shared("library:look_again", "post", "classifier", 302),
+    own("library:change_classifier", "get", "classifier"),
+    own("library:change_classifier", "post", "classifier", 422),
     members("library:datasets"),
     shared("library:dataset", "get", "dataset"),
+    members("library:upload_dataset"),
+    members("library:upload_dataset", "post", 422),
+    Row("library:register_folder", "get", "", 404, 404, 404, 200, SIGN_IN),
+    Row("library:register_folder", "post", "", 404, 404, 404, 422, SIGN_IN),
+    own("library:edit_dataset", "get", "dataset"),
+    own("library:edit_dataset", "post", "dataset", 422),
+    Row("library:edit_dataset", "get", "shapes", 404, 404, 404, 200, SIGN_IN),
+    own("library:look_at_dataset_again", "post", "unused_dataset", 302),
+    shared("library:check_dataset", "post", "dataset", 302),
+    shared("library:dataset_problems", "get", "unused_dataset"),
+    shared("library:dataset_problems_text", "get", "unused_dataset"),
+    shared("library:dataset_images", "get", "dataset"),
+    shared("library:dataset_image", "get", "dataset", kwargs={"index": 0}),
+    shared("library:dataset_picture", "get", "dataset", kwargs={"index": 0}),
+    shared("library:dataset_masks", "get", "unused_dataset", kwargs={"index": 0}),
+    own("library:delete_dataset", "post", "unused_dataset", 302),
+    # --- settings of methods
+    shared("method_settings:overview", "get", "classifier"),
+    shared("method_settings:method", "get", "classifier", kwargs=GRAD_CAM),
+    shared("method_settings:method", "post", "classifier", 302, kwargs=GRAD_CAM, body=layer),
+    shared("method_settings:preview", "get", "classifier", 302, kwargs=GRAD_CAM),
+    shared("method_settings:preview", "post", "classifier", 302, kwargs=GRAD_CAM, body=layer),
+    shared("method_settings:reset", "post", "classifier", 302, kwargs=GRAD_CAM),
+    shared("method_settings:reset_all", "post", "classifier", 302),
+    shared("method_settings:copy", "post", "classifier", 302),
     # --- the studio
     members("studio:maps", query=image_of),
     members("studio:cut_outs", query=image_of),
@@ -151,6 +227,14 @@ ADDRESSES = [
     own("studio:tile", "get", "explanation"),
     own("studio:overlay", "get", "explanation"),
     own("studio:values", "get", "explanation"),
+    own("studio:map", "get", "explanation", 302),
+    own("studio:map_curves", "get", "explanation"),
+    members("studio:curves", query=image_of),
+    # There is nothing on it.
+    members("studio:sheet", answer=404, query=image_of),
+    members("studio:history"),
+    members("studio:change_history", "post", 302),
+    members("studio:change_maps", "post", 302),
     # --- benchmarks
     members("benchmarks:list"),
     members("benchmarks:new"),
@@ -169,6 +253,28 @@ ADDRESSES = [
     shared("benchmarks:json", "get", "benchmark"),
     shared("benchmarks:report", "get", "benchmark"),
     shared("benchmarks:archive", "get", "benchmark"),
+    Row("benchmarks:detail", "get", "deleted", 404, 404, 404, 404, SIGN_IN),
+    members("benchmarks:deleted"),
+    members("benchmarks:selected", "post", 302),
+    members("benchmarks:restore", "post", 302),
+    members("benchmarks:save_view", "post", 302, body=lambda lab, it: {"name": "Mine", "query": "q=x"}),
+    own("benchmarks:rename_view", "post", "view", 302, body=lambda lab, it: {"name": "Other"}),
+    own("benchmarks:delete_view", "post", "view", 302),
+    shared("benchmarks:pin", "post", "benchmark", 302, body=lambda lab, it: {"pinned": "on"}),
+    own("benchmarks:label", "get", "benchmark", 302),
+    own("benchmarks:label", "post", "benchmark", 302, body=lambda lab, it: {"name": "Renamed"}),
+    own("benchmarks:share", "get", "benchmark", 302),
+    own("benchmarks:share", "post", "benchmark", 302, body=lambda lab, it: {"lab": "on"}),
+    own("benchmarks:withdraw", "post", "member_share", 302, kwargs=lambda lab: {"user_pk": lab.guest.pk}),
+    own("benchmarks:rerun", "post", "benchmark", 302),
+    shared("benchmarks:clone", "get", "benchmark", 302),
+    own("benchmarks:delete", "post", "benchmark", 302),
+    # --- comparisons: what one may not see is named as not there
+    members("comparisons:compare"),
+    Row("comparisons:compare", "get", "benchmark", 302, 302, 200, 200, SIGN_IN, query=compared, **FREE),
+    shared("comparisons:maps", "post", "benchmark", query=first_of, body=map_of_first, **FREE),
+    shared("comparisons:download", "get", "benchmark", query=compared, kwargs=CSV, **FREE),
+    shared("comparisons:download", "get", "benchmark", query=compared, kwargs=JSON, **FREE),
     # --- workers
     members("benchmarks:workers"),
     members("benchmarks:workers_live"),
@@ -177,6 +283,9 @@ ADDRESSES = [
     members("api:docs"),
     members("api:schema"),
     members("api:me"),
+    members("api:me", "patch"),
+    members("api:tokens"),
+    own("api:token", "delete", "token", 204),
     members("api:methods"),
     members("api:method", kwargs={"key": "grad_cam"}),
     members("api:enhancement"),
@@ -187,8 +296,24 @@ ADDRESSES = [
     shared("api:classifier", "get", "classifier"),
     own("api:classifier", "delete", "unused", 204),
     shared("api:prepare_classifier", "post", "classifier"),
+    own("api:classifier", "patch", "classifier", body=lambda lab, it: {"name": "Renamed"}),
+    shared("api:classifier_compatibility", "get", "classifier"),
+    shared("api:classifier_compatibility", "post", "classifier"),
+    members("api:architectures"),
+    shared("api:classifier_settings", "get", "classifier"),
+    shared("api:classifier_settings", "delete", "classifier", 204),
+    shared("api:method_settings", "get", "classifier", kwargs=GRAD_CAM),
+    shared("api:method_settings", "put", "classifier", kwargs=GRAD_CAM, body=parameters),
+    shared("api:method_settings", "delete", "classifier", 204, kwargs=GRAD_CAM),
     members("api:datasets"),
+    members("api:datasets", "post", 415),  # an upload that is JSON
     shared("api:dataset", "get", "dataset"),
+    own("api:dataset", "patch", "unused_dataset"),
+    Row("api:dataset", "patch", "shapes", 404, 404, 404, 200, 401),
+    shared("api:dataset_images", "get", "dataset"),
+    shared("api:dataset_image_file", "get", "dataset", kwargs={"index": 0}),
+    shared("api:dataset_masks_file", "get", "unused_dataset", kwargs={"index": 0}),
+    own("api:dataset", "delete", "unused_dataset", 204),
     members("api:benchmarks"),
     Row("api:benchmarks", "post", "classifier", 201, 201, 400, 400, 401, body=request_of, **FREE),
     Row("api:estimate", "post", "classifier", 200, 200, 400, 400, 401, body=request_of, **FREE),
@@ -204,6 +329,28 @@ ADDRESSES = [
     shared("api:benchmark_archive", "get", "benchmark"),
     shared("api:benchmark_events", "get", "benchmark"),
     shared("api:benchmark_explanations", "post", "benchmark", body=named),
+    own("api:benchmark", "patch", "benchmark", body=lambda lab, it: {"name": "Renamed"}),
+    own("api:benchmark", "delete", "benchmark", 204),
+    Row("api:benchmark", "get", "deleted", 404, 404, 404, 404, 401),
+    own("api:rerun_benchmark", "post", "benchmark", 201),
+    members("api:deleted_benchmarks"),
+    own("api:restore_benchmark", "post", "deleted"),
+    own("api:benchmark_shares", "get", "benchmark"),
+    own("api:benchmark_shares", "post", "benchmark", 201, body=lambda lab, it: {"member": lab.stranger.username}),
+    own(
+        "api:benchmark_share",
+        "delete",
+        "member_share",
+        204,
+        kwargs=lambda lab: {"account_number": lab.guest.account_number},
+    ),
+    shared("api:comparison", "get", "benchmark", query=compared, **FREE),
+    shared("api:comparison_differences", "get", "benchmark", query=compared, **FREE),
+    members("api:backups"),
+    members("api:backups", "post", 202),
+    own("api:backup", "get", "backup"),
+    own("api:backup_file", "get", "backup"),
+    own("api:backup", "delete", "old_backup", 204),
     members("api:workers"),
     members("api:worker", "get", thing="worker"),
     staff("api:worker", "patch", "worker", 200, body=lambda lab, it: {"mode": "paused"}),
@@ -212,11 +359,29 @@ ADDRESSES = [
     own("api:explanation", "get", "explanation"),
     own("api:explanation_overlay", "get", "explanation"),
     own("api:explanation_map", "get", "explanation"),
+    own("api:explanation_curves", "get", "explanation"),
+    Row("api:explanations", "post", "picture", 201, 201, 400, 400, 401, body=map_of_picture, **FREE),
+    own("api:explanation", "patch", "explanation", body=lambda lab, it: {"pinned": True}),
+    own("api:cancel_explanation", "post", "explanation", 204),
+    own("api:retry_explanation", "post", "explanation"),
+    own("api:explanation", "delete", "explanation", 204),
+    members("api:predictions"),
+    Row("api:predictions", "post", "picture", 201, 201, 400, 400, 401, body=classes_of_picture, **FREE),
+    own("api:prediction", "get", "prediction"),
+    members("api:pictures"),
+    members("api:pictures", "post", 415),  # an upload that is JSON
+    own("api:picture", "get", "picture"),
+    own("api:picture", "delete", "picture", 204),
     *[members("api:nothing", method, 404, kwargs={"rest": "at/all"}) for method in METHODS],
 ]
 
 SOCKETS = [
     # address, thing, query; who may stay: o(wner), r(eader), s(tranger), a(dministrator), n(obody)
+    ("ws/benchmarks/", "benchmark", "benchmark={pk}", "or"),
+    ("ws/data-sets/", "dataset", "dataset={pk}", "or"),
+    ("ws/jobs/<int:job_id>/", "backup", "", "o"),
+    ("ws/member/", "", "", "orsa"),
+    ("ws/models/", "classifier", "classifier={pk}", "or"),
     ("ws/benchmarks/<int:benchmark_id>/", "benchmark", "", "or"),
     ("ws/workers/", "", "", "orsa"),
     ("ws/studio/", "explanation", "explanation={pk}", "o"),
@@ -228,6 +393,7 @@ PEOPLE = ("nobody", "stranger", "guest", "administrator", "owner")
 
 @pytest.fixture
 def lab(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    settings.STATE_DIR = tmp_path
     settings.UPLOADS_DIR, settings.EXPLANATIONS_DIR = tmp_path / "uploads", tmp_path / "maps"
     # More are asked here than a member may ask in a minute.
     settings.API_THROTTLE_RATES = dict.fromkeys(settings.API_THROTTLE_RATES, "100000/minute")
@@ -253,7 +419,8 @@ def client_of(lab: Any, person: str) -> Client:
 def ask(lab: Any, person: str, row: Row, thing: Any, method: str = "") -> Any:
     """The answer to a person, whatever they change taken back."""
     key = {"pk": thing.pk} if thing is not None and row.keyed else {}
-    address = reverse(row.name, kwargs=key | row.kwargs)
+    others = row.kwargs(lab) if callable(row.kwargs) else row.kwargs
+    address = reverse(row.name, kwargs=key | others)
     if query := row.query(lab, thing):
         address += f"?{query}"
     client = client_of(lab, person)
@@ -287,6 +454,12 @@ def test_every_address_has_a_line_in_the_table() -> None:
     listed = {row.name for row in ADDRESSES}
     assert existing - listed == set(), "add these to ADDRESSES, as this file's beginning says"
     assert listed - existing == set(), "these are gone: remove their lines"
+
+
+def test_no_two_addresses_have_the_same_name() -> None:
+    """A form would be sent to the other one."""
+    names = [name for name, _pattern in addresses()]
+    assert [name for name in names if names.count(name) > 1] == []
 
 
 def test_who_is_answered_what(lab: SimpleNamespace) -> None:
@@ -331,7 +504,13 @@ def test_lists_name_only_what_one_may_see(lab: SimpleNamespace) -> None:
         lab.classifier[PRIVATE].name,
         lab.unused[PRIVATE].name,
         lab.dataset[PRIVATE].name,
+        lab.unused_dataset[PRIVATE].name,
+        lab.benchmark[PRIVATE].name,
+        "Discarded run",
+        "Notes of mine",
+        "scratch 0.png",
         "garden.png",
+        "vault 1",  # where a data set lies that is shared with the lab
     ]
     private += [lab.token.name, lab.view.name]
     for row in pages:
@@ -400,7 +579,8 @@ def test_who_may_watch(lab: SimpleNamespace) -> None:
             for person in PEOPLE:
                 user = AnonymousUser() if person == "nobody" else getattr(lab, person)
                 found = watch(path, query.format(pk=key), user)
-                if found != wanted[person]:
+                # Every page opens the member's own socket: it says that one is signed out, not that nothing is there.
+                if found != (4401 if address == "ws/member/" and person == "nobody" else wanted[person]):
                     wrong.append(f"{address} ({how}): {person}: {found}, not {wanted[person]}")
     assert not wrong, "\n" + "\n".join(wrong)
 

@@ -18,9 +18,12 @@ from saliency_core.datasets.shapes import write_shapes
 from tests.web import factories
 from tests.web.api_calls import administrator, finished_benchmark
 from webapp.accounts.tokens import create_token
-from webapp.benchmarks.models import BenchmarkShare, SavedView
+from webapp.backups.services import request_backup
+from webapp.benchmarks.deletion import delete_benchmark
+from webapp.benchmarks.models import Benchmark, BenchmarkShare, SavedView
 from webapp.common.database import now_plus
-from webapp.library.models import Classifier, Dataset
+from webapp.jobs.models import Job
+from webapp.library.models import Classifier, Dataset, MethodSettings
 from webapp.library.services import register_dataset
 from webapp.studio import asking
 from webapp.studio.models import Explanation
@@ -42,7 +45,7 @@ class Row:
     with the lab), any other member, an administrator, and somebody who is not signed in.
 
     `thing`: attribute of the lab whose key is the address's `pk`; without one the first three are the same member.
-    `kwargs`: the address's other parts; `query` and `body`: of the request, from the lab and the thing.
+    `kwargs`: the address's other parts (or what makes them from the lab); `query` and `body`: of the request, from the lab and the thing.
     """
 
     name: str
@@ -53,7 +56,7 @@ class Row:
     other: Answer
     admin: Answer
     nobody: Answer
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    kwargs: dict[str, Any] | Callable[[Any], dict[str, Any]] = field(default_factory=dict)
     query: Callable[[Any, Any], str] = lambda lab, it: ""
     body: Callable[[Any, Any], dict[str, Any]] = lambda lab, it: {}
     keyed: bool = True
@@ -169,7 +172,17 @@ def build(folder: Path) -> SimpleNamespace:
         LAB: _classifier(owner=owner, shared_with_lab=True),
     }
     lab.unused = {PRIVATE: _classifier(owner=owner), LAB: _classifier(owner=owner, shared_with_lab=True)}
+    lab.unused_dataset = {}
     lab.dataset = {PRIVATE: _dataset(shapes, owner), LAB: _dataset(shapes, owner, shared_with_lab=True)}
+    for number, how in enumerate((PRIVATE, LAB)):
+        shared = {"shared_with_lab": how == LAB}
+        found = factories.masked_dataset(folder / f"vault {number}", owner=owner, name=f"Vault {number}", **shared)
+        problem = {"file": f"scratch {number}.png", "problem": "It can't be read."}
+        Dataset.objects.filter(pk=found.pk).update(problems=[problem])
+        lab.unused_dataset[how] = found
+    MethodSettings.objects.create(
+        owner=owner, classifier=lab.model, method="grad_cam", parameters={"layer": "features.0"}
+    )
     lab.benchmark = {
         PRIVATE: _benchmark(lab),
         NAMED: _benchmark(lab),
@@ -178,6 +191,12 @@ def build(folder: Path) -> SimpleNamespace:
     BenchmarkShare.objects.create(benchmark=lab.benchmark[NAMED], user=guest)
     lab.benchmark[LAB].shared_with_lab = True
     lab.benchmark[LAB].save()
+    Benchmark.objects.filter(pk=lab.benchmark[PRIVATE].pk).update(name="Confidential run", notes="Notes of mine")
+    lab.benchmark[PRIVATE].refresh_from_db()
+    lab.member_share = {NAMED: lab.benchmark[NAMED]}
+    lab.deleted = _benchmark(lab)
+    Benchmark.objects.filter(pk=lab.deleted.pk).update(name="Discarded run")
+    delete_benchmark(lab.deleted)
     lab.picture = keep_picture(owner=owner, upload=SimpleUploadedFile("garden.png", png()))
     lab.prediction = asking.ask_for_prediction(
         owner=owner, classifier=lab.model, source=Source(shapes, lab.image)
@@ -185,6 +204,7 @@ def build(folder: Path) -> SimpleNamespace:
     lab.explanation = _explanation(lab)
     lab.token = create_token(owner=owner, name="nightly script")[0]
     lab.view = SavedView.objects.create(owner=owner, name="My view", query="state=running")
+    lab.backup, lab.old_backup = _backup(owner), _backup(owner)
     # Heard of in the future: it lives as long as the test takes.
     lab.worker = factories.node(heartbeat_at=now_plus(3600))
     return lab
@@ -209,6 +229,15 @@ def _dataset(like: Dataset, owner: Any, **fields: Any) -> Dataset:
 
 def _benchmark(lab: Any) -> Any:
     return finished_benchmark(lab.owner, classifier=lab.model, dataset=lab.shapes)
+
+
+def _backup(owner: Any) -> Job:
+    """One that is ready, with its file."""
+    job = request_backup(owner=owner)
+    Job.objects.filter(pk=job.pk).update(state=Job.State.READY, finished=now_plus(0))
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    job.path.write_bytes(b"a zip")
+    return job
 
 
 def _explanation(lab: Any) -> Explanation:

@@ -110,10 +110,11 @@ def progress_of(benchmark: Benchmark) -> Progress:
         ),
         images_set_aside=Sum(size, filter=Q(state=Shard.State.SET_ASIDE), default=0),
     )
-    worked = _worker_seconds(benchmark)
     total = benchmark.number_of_images * max(1, len(benchmark.specification["methods"]))
     done = counts["images_done"] + counts["images_under_way"]
-    per_second = done / worked * counts["running"] if worked > 0 and done > 0 and counts["running"] else None
+    # Nothing is running most of the time, and then there is no speed to be found out.
+    worked = _worker_seconds(benchmark) if counts["running"] and done > 0 else 0.0
+    per_second = done / worked * counts["running"] if worked > 0 else None
     left = total - done - counts["images_set_aside"]
     return Progress(
         images_done=int(done + 1e-6),

@@ -65,7 +65,10 @@ def may_see_images(user: User, benchmark: Benchmark) -> bool:
 
     They need the data set and the model too: sharing a benchmark shares its figures, not what it was made of.
     """
-    return may_see_dataset(user, benchmark) and may_see_classifier(user, benchmark)
+    # Both at once: this is asked for on every page of a benchmark.
+    classifier = Classifier.objects.visible_to(user).filter(pk=benchmark.classifier_id)
+    dataset = Dataset.objects.visible_to(user).filter(pk=benchmark.dataset_id)
+    return dataset.filter(Exists(classifier)).exists()
 
 
 def may_see_dataset(user: User, benchmark: Benchmark) -> bool:
