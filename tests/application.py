@@ -21,7 +21,7 @@ from typing import Any
 from tests.conftest import REPOSITORY, delete_keys
 from workers.parent_death import die_with_parent
 
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 
 
