@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.core.cache import caches
+from django.utils import translation
 
 
 @pytest.fixture(autouse=True)
 def nobody_has_asked_yet() -> None:
     """Requests are counted outside the database, where a test's end does not take them back."""
     caches["throttles"].clear()
+
+
+@pytest.fixture(autouse=True)
+def every_test_begins_in_english() -> Iterator[None]:
+    """A page that was asked for in Chinese leaves that language behind in its thread."""
+    with translation.override("en"):
+        yield

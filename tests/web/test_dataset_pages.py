@@ -41,7 +41,7 @@ def own_dataset(places: Path, **fields) -> Dataset:
 
 PAGES = ["dataset", "dataset_problems", "dataset_problems_text", "dataset_images"]
 IMAGES = ["dataset_image", "dataset_picture", "dataset_masks"]
-ACTIONS = ["check_dataset", "look_again", "delete_dataset"]
+ACTIONS = ["check_dataset", "look_at_dataset_again", "delete_dataset"]
 
 
 def statuses(client: Client, row: Dataset) -> dict[str, int]:
@@ -65,7 +65,7 @@ def test_nobody_else_finds_a_members_data_set(places: Path) -> None:
     seen = statuses(signed_in(), row)
     assert seen == {
         **dict.fromkeys([*PAGES, *IMAGES, "thumbnail"], 200),
-        **dict.fromkeys(["edit", "look_again", "delete_dataset"], 404),
+        **dict.fromkeys(["edit", "look_at_dataset_again", "delete_dataset"], 404),
         "check_dataset": 302,
     }
     owners = statuses(signed_in(row.owner), row)

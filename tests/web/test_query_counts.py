@@ -21,24 +21,30 @@ pytestmark = pytest.mark.django_db
 
 # Address, and the number of queries, those of session and member included.
 PAGES = [
-    ("benchmarks:list", 5),
-    ("benchmarks:detail", 14),
-    ("benchmarks:live_parts", 11),
-    ("benchmarks:images", 5),
+    ("benchmarks:list", 11),
+    ("benchmarks:detail", 16),
+    ("benchmarks:live_parts", 10),
+    ("benchmarks:images", 7),
     ("benchmarks:classes", 4),
-    ("benchmarks:new", 11),
+    ("benchmarks:new", 14),
     ("benchmarks:workers", 13),
     ("benchmarks:workers_live", 13),
     ("library:classifiers", 4),
     ("library:classifier", 4),
-    ("library:datasets", 3),
-    ("library:dataset", 3),
-    ("studio:maps", 5),
-    ("studio:cut_outs", 5),
-    ("accounts:account", 2),
+    ("library:datasets", 4),
+    ("library:dataset", 6),
+    ("studio:maps", 6),
+    ("studio:cut_outs", 6),
+    ("studio:history", 5),
+    ("benchmarks:deleted", 3),
+    ("accounts:home", 6),
+    ("backups:backups", 3),
+    ("method_settings:overview", 8),
+    ("help:index", 2),
+    ("accounts:account", 3),
     ("accounts:tokens", 3),
-    ("api:benchmarks", 4),
-    ("api:benchmark", 9),
+    ("api:benchmarks", 5),
+    ("api:benchmark", 7),
     ("api:classifiers", 5),
     ("api:datasets", 4),
     ("api:explanations", 4),
@@ -47,7 +53,11 @@ PAGES = [
 ]
 # Workers that are heard of in the future live as long as the test takes.
 SOON = now_plus(3600)
-THINGS = {"library:classifier": "classifier", "library:dataset": "dataset"}
+THINGS = {
+    "library:classifier": "classifier",
+    "method_settings:overview": "classifier",
+    "library:dataset": "dataset",
+}
 
 
 def rows(count: int, owner: Any) -> Any:

@@ -20,10 +20,10 @@ from saliency_core.classifiers.weights import sha256_of
 from saliency_core.datasets.shapes import write_shapes
 from saliency_core.datasets.shapes_forms import KINDS
 from saliency_core.methods.registry import create_method
+from saliency_core.scoring.batch_size import USUAL_BATCH_SIZES
 from saliency_core.statistics.area import trapezoid_area
 from tests.web import factories
 from webapp.benchmarks.methods import specified_method
-from saliency_core.scoring.batch_size import USUAL_BATCH_SIZES
 from webapp.library.models import Classifier, Dataset
 from webapp.library.services import register_dataset
 from webapp.studio import asking, kept, pictures, services

@@ -153,7 +153,7 @@ ADDRESSES = [
     members("accounts:account", "post"),
     members("accounts:sign_out_everywhere", "post", 302),
     # Who signs in to Django's admin signs in as everywhere.
-    anyone("admin/login/", "get", 302, 302),
+    anyone("admin_sign_in", "get", 302, 302),
     anyone("help:index", "get", 200, 200),
     anyone("help:method", "get", 200, 200, kwargs={"key": "grad_cam"}),
     anyone("help:experiment", "get", 200, 200, kwargs={"key": "perturbation"}),
@@ -336,7 +336,13 @@ ADDRESSES = [
     members("api:deleted_benchmarks"),
     own("api:restore_benchmark", "post", "deleted"),
     own("api:benchmark_shares", "get", "benchmark"),
-    own("api:benchmark_shares", "post", "benchmark", 201, body=lambda lab, it: {"member": lab.stranger.username}),
+    own(
+        "api:benchmark_shares",
+        "post",
+        "benchmark",
+        201,
+        body=lambda lab, it: {"member": lab.stranger.username},
+    ),
     own(
         "api:benchmark_share",
         "delete",

@@ -176,7 +176,9 @@ def build(folder: Path) -> SimpleNamespace:
     lab.dataset = {PRIVATE: _dataset(shapes, owner), LAB: _dataset(shapes, owner, shared_with_lab=True)}
     for number, how in enumerate((PRIVATE, LAB)):
         shared = {"shared_with_lab": how == LAB}
-        found = factories.masked_dataset(folder / f"vault {number}", owner=owner, name=f"Vault {number}", **shared)
+        found = factories.masked_dataset(
+            folder / f"vault {number}", owner=owner, name=f"Vault {number}", **shared
+        )
         problem = {"file": f"scratch {number}.png", "problem": "It can't be read."}
         Dataset.objects.filter(pk=found.pk).update(problems=[problem])
         lab.unused_dataset[how] = found
@@ -191,7 +193,9 @@ def build(folder: Path) -> SimpleNamespace:
     BenchmarkShare.objects.create(benchmark=lab.benchmark[NAMED], user=guest)
     lab.benchmark[LAB].shared_with_lab = True
     lab.benchmark[LAB].save()
-    Benchmark.objects.filter(pk=lab.benchmark[PRIVATE].pk).update(name="Confidential run", notes="Notes of mine")
+    Benchmark.objects.filter(pk=lab.benchmark[PRIVATE].pk).update(
+        name="Confidential run", notes="Notes of mine"
+    )
     lab.benchmark[PRIVATE].refresh_from_db()
     lab.member_share = {NAMED: lab.benchmark[NAMED]}
     lab.deleted = _benchmark(lab)
