@@ -24,7 +24,7 @@ from webapp.common.forms import add_refusal
 @never_cache
 def tokens(request: HttpRequest) -> HttpResponse:
     """The list, and the form of a new one. A new token is in the answer to the form and in no other."""
-    form = TokenForm(request.POST or None)
+    form = TokenForm(request.POST if request.method == "POST" else None)
     context: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         try:

@@ -35,7 +35,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     """Creates the account, signs it in, and shows the new account number and the way to the page that was wanted."""
     if request.user.is_authenticated:
         return redirect("accounts:account")
-    form = SignUpForm(request.POST or None)
+    form = SignUpForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         login(request, form.user, backend=BACKEND)
         request.session["new_account"] = True

@@ -74,7 +74,11 @@ def look_again(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def import_classifier(request: HttpRequest) -> HttpResponse:
-    form = ImportClassifierForm(request.POST or None, request.FILES or None, owner=request.user)
+    form = ImportClassifierForm(
+        request.POST if request.method == "POST" else None,
+        request.FILES if request.method == "POST" else None,
+        owner=request.user,
+    )
     if request.method == "POST" and form.is_valid():
         try:
             imported = services.import_classifier(
@@ -129,7 +133,7 @@ def _matches(words: str, library: str) -> dict[str, object]:
 def change_classifier(request: HttpRequest, pk: int) -> HttpResponse:
     """Renames one of the member's own models, shares it with the lab or takes it back."""
     found = get_object_or_404(Classifier.objects.owned_by(request.user), pk=pk)
-    form = ChangeClassifierForm(request.POST or None, classifier=found)
+    form = ChangeClassifierForm(request.POST if request.method == "POST" else None, classifier=found)
     if request.method == "POST" and form.is_valid():
         try:
             change(found, **form.cleaned_data)

@@ -79,7 +79,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 def register(request: HttpRequest) -> HttpResponse:
     """A folder of the server: looked at first, registered then."""
     only_look = "register" not in request.POST
-    form = FolderForm(request.POST or None, name_required=not only_look)
+    form = FolderForm(request.POST if request.method == "POST" else None, name_required=not only_look)
     found = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -114,7 +114,7 @@ def register(request: HttpRequest) -> HttpResponse:
 @login_required
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(Dataset.objects.owned_by(request.user), pk=pk)
-    form = EditDatasetForm(request.POST or None, dataset=row)
+    form = EditDatasetForm(request.POST if request.method == "POST" else None, dataset=row)
     if request.method == "POST" and form.is_valid():
         try:
             services.edit_dataset(row, **form.cleaned_data)
