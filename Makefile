@@ -35,6 +35,12 @@ lint: $(VENV)/.development ## Check style, types and the house rules on imports
 	$(BIN)/mypy saliency_core
 	$(BIN)/lint-imports --no-cache
 
+.PHONY: screenshots
+screenshots: $(VENV)/.development ## Take pictures of every page into docs/screenshots
+	@sh tools/compile-messages.sh $(BIN)/pybabel
+	@sh tools/install-browser.sh
+	@exec $(BIN)/python -m tests.screenshots
+
 .PHONY: clean
 clean: ## Remove the virtual environment, compiled translations and caches (var/ is kept)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache locale/*/LC_MESSAGES/*.mo

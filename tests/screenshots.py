@@ -1,19 +1,22 @@
 """Pictures of every page, wide and narrow, light and dark, English and Chinese.
 
-    python tests/screenshots.py http://127.0.0.1:8000 FOLDER [--user NAME --password PASSWORD]
+    python -m tests.screenshots [FOLDER] [--variants 1280-light-en,390-dark-zh] [--only studio,models]
 
-Without a user it signs up a new one. Pages that need a benchmark take the newest one of that user.
+Starts the application on a state folder of its own, fills it, and writes small PNGs with an index of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import secrets
+import tempfile
 from itertools import product
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
@@ -24,30 +27,17 @@ CHROMIUM_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+REPOSITORY = Path(__file__).resolve().parents[1]
 WIDTHS = {1280: 800, 390: 844}
-THEMES = ("light", "dark")
-LANGUAGES = ("en", "zh-hans")
-PUBLIC = {"home": "/", "sign-in": "/sign-in/", "sign-up": "/sign-up/"}
-MEMBERS = {
-    "start": "/",
-    "studio": "/studio/",
-    "cut-outs": "/studio/cut-outs/",
-    "recent-maps": "/studio/history/",
-    "benchmarks": "/benchmarks/",
-    "new-benchmark": "/benchmarks/new/",
-    "models": "/models/",
-    "import": "/models/import/",
-    "data-sets": "/data-sets/",
-    "workers": "/workers/",
-    "account": "/account/",
-    "tokens": "/account/tokens/",
-    "help": "/help/",
-    "help-method": "/help/methods/msg_cam/",
-    "help-experiment": "/help/experiments/insertion_deletion/",
-    "glossary": "/help/glossary/",
-    "keyboard": "/help/keyboard/",
-    "not-found": "/benchmarks/999999999/",
-}
+VARIANTS = [
+    f"{width}-{theme}-{language}"
+    for width, theme, language in product(WIDTHS, ("light", "dark"), ("en", "zh"))
+]
+LANGUAGES = {"en": "en", "zh": "zh-hans"}
+MOST_HEIGHT = 1600
+# Wide pages are kept at this width: all pictures together are to stay small.
+KEPT_WIDTH = 760
+COLOURS = 64
 
 
 def sign_in(page: Page, base: str, user: str, password: str) -> None:
@@ -61,93 +51,118 @@ def sign_in(page: Page, base: str, user: str, password: str) -> None:
 def sign_up(page: Page, base: str) -> None:
     password = secrets.token_urlsafe(12)
     page.goto(f"{base}/sign-up/")
-    page.fill("#id_username", f"screens-{secrets.token_hex(3)}")
+    page.fill("#id_username", f"hopper-{secrets.token_hex(2)}")
     page.fill("#id_password", password)
     page.fill("#id_password_again", password)
     page.click("main button.button-primary")
     page.wait_for_url("**/account/")
 
 
-def pages_with_rows(page: Page, base: str) -> dict[str, str]:
-    """Addresses of one model, one data set and the benchmarks of the list's first page, by what they show."""
-    found: dict[str, str] = {}
-    for name, address, pattern in (
-        ("model", "/models/", r"/models/\d+/$"),
-        ("data-set", "/data-sets/", r"/data-sets/\d+/$"),
-    ):
-        page.goto(base + address)
-        links = [link.get_attribute("href") or "" for link in page.query_selector_all("main a")]
-        fitting = [link for link in links if re.search(pattern, link)]
-        if fitting:
-            found[name] = fitting[0]
-    if "model" in found:
-        found["method-settings"] = f"{found['model']}settings/"
-        found["method-settings-form"] = f"{found['model']}settings/msg_cam/"
-    page.goto(f"{base}/benchmarks/")
-    for row in page.query_selector_all("tbody tr"):
-        state = row.query_selector(".state")
-        link = row.query_selector("th a")
-        if state and link:
-            kind = (state.get_attribute("class") or "").rpartition("state-")[2]
-            found.setdefault(f"benchmark-{kind}", link.get_attribute("href") or "")
-    return found
+def slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def take(context: BrowserContext, base: str, addresses: dict[str, str], folder: Path, variant: str) -> None:
+def members_pages(rows: dict[str, str]) -> dict[str, str]:
+    """Addresses by name; what a worker is at comes first, while it still is."""
+    from tests.system.pages.page_table import MEMBERS
+
+    first = {"running benchmark": "/benchmarks/{running}/", "benchmarks": "", "start": "", "workers": ""}
+    tables = {name: address or MEMBERS[name] for name, address in first.items()} | MEMBERS
+    tables["maps"], tables["cut-outs"] = "/studio/{studio}", "/studio/cut-outs/{studio}"
+    tables["comparison"] = "/benchmarks/compare/?benchmark={benchmark}&benchmark={other}"
+    return {name: address.format_map(rows) for name, address in tables.items()}
+
+
+def take(
+    browser: Browser, base: str, addresses: dict[str, str], folder: Path, variant: str, state: object
+) -> None:
+    width, theme, language = variant.split("-")
+    context = browser.new_context(
+        viewport={"width": int(width), "height": WIDTHS[int(width)]}, storage_state=state
+    )
+    cookies = {"theme": theme, "django_language": LANGUAGES[language]}
+    context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies.items()])
     page = context.new_page()
-    page.on("console", lambda message: message.type == "error" and print(variant, page.url, message.text))
     page.on("pageerror", lambda error: print(variant, page.url, error))
     for name, address in addresses.items():
         page.goto(base + address)
-        page.wait_for_timeout(900 if name.startswith("benchmark-") else 150)
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
+        page.wait_for_timeout(700 if name in ("maps", "cut-outs", "comparison", "benchmark", "API") else 60)
+        overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if overflow > 0:
             print(f"{variant} {address} is {overflow} px wider than the window")
-        page.screenshot(path=folder / f"{name}-{variant}.png", full_page=True)
-    page.close()
+        height = min(MOST_HEIGHT, page.evaluate("document.documentElement.scrollHeight"))
+        shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": int(width), "height": height})
+        keep(shot, folder / f"{slug(name)}-{variant}.png")
+    context.close()
+
+
+def keep(shot: bytes, path: Path) -> None:
+    """Writes the picture with few colours, and wide ones smaller."""
+    with Image.open(io.BytesIO(shot)) as opened:
+        picture = opened.convert("RGB")
+    if picture.width > KEPT_WIDTH:
+        picture = picture.resize(
+            (KEPT_WIDTH, round(picture.height * KEPT_WIDTH / picture.width)), Image.Resampling.LANCZOS
+        )
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def write_index(folder: Path) -> None:
+    """A page of links, a line for each page of the application."""
+    names = {path.name[: -len(f"-{VARIANTS[0]}.png")] for path in folder.glob(f"*-{VARIANTS[0]}.png")}
+    lines = [
+        "# Screenshots",
+        "",
+        "Every page, made by `make screenshots`: 1280 and 390 pixels wide, light and dark, English and Chinese.",
+        "Long pages are cut off.",
+        "",
+        f"| page | {' | '.join(VARIANTS)} |",
+        f"| --- |{' --- |' * len(VARIANTS)}",
+    ]
+    for name in sorted(names):
+        cells = [
+            f"[picture]({name}-{variant}.png)" if (folder / f"{name}-{variant}.png").exists() else ""
+            for variant in VARIANTS
+        ]
+        lines.append(f"| {name.replace('-', ' ')} | {' | '.join(cells)} |")
+    (folder / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def take_all(base: str, options: argparse.Namespace) -> None:
+    from tests.screenshot_content import fill
+    from tests.system.pages.page_table import VISITORS
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_OPTIONS)
+        member = browser.new_context(base_url=base)
+        page = member.new_page()
+        sign_up(page, base)
+        rows = fill(page)
+        state = member.storage_state()
+        visitors = {f"visitor {name}": VISITORS[name] for name in ("home", "sign in", "sign up")}
+        wanted = set(filter(None, options.only.split(",")))
+        for variant in filter(None, options.variants.split(",")):
+            for addresses, storage in ((members_pages(rows), state), (visitors, None)):
+                chosen = {name: at for name, at in addresses.items() if not wanted or slug(name) in wanted}
+                take(browser, base, chosen, options.folder, variant, storage)
+        browser.close()
 
 
 def main() -> None:
+    from tests.application import installation
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("base")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--user")
-    parser.add_argument("--password")
+    parser.add_argument("folder", type=Path, nargs="?", default=REPOSITORY / "docs" / "screenshots")
     parser.add_argument("--only", default="", help="names of pages, separated by commas")
-    parser.add_argument("--variants", default="", help="such as 1280-light-en,390-dark-zh; all if left out")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="such as 1280-light-en,390-dark-zh")
     options = parser.parse_args()
-    base = options.base.rstrip("/")
     options.folder.mkdir(parents=True, exist_ok=True)
-    wanted = set(filter(None, options.only.split(",")))
-    variants = set(filter(None, options.variants.split(",")))
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_OPTIONS)
-        member = browser.new_context()
-        page = member.new_page()
-        if options.user:
-            sign_in(page, base, options.user, options.password or "")
-        else:
-            sign_up(page, base)
-        signed_in = MEMBERS | pages_with_rows(page, base)
-        state = member.storage_state()
-        for (width, height), theme, language in product(WIDTHS.items(), THEMES, LANGUAGES):
-            variant = f"{width}-{theme}-{language[:2]}"
-            if variants and variant not in variants:
-                continue
-            for addresses, storage in ((PUBLIC, None), (signed_in, state)):
-                chosen = {name: at for name, at in addresses.items() if not wanted or name in wanted}
-                context = browser.new_context(
-                    viewport={"width": width, "height": height}, storage_state=storage
-                )
-                cookies = {"theme": theme, "django_language": language}
-                context.add_cookies([{"name": n, "value": v, "url": base} for n, v in cookies.items()])
-                take(context, base, chosen, options.folder, variant)
-                context.close()
-        browser.close()
+    with tempfile.TemporaryDirectory() as state, installation(Path(state)) as application:
+        application.start()
+        take_all(application.base_url, options)
+    write_index(options.folder)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, StorageState
 
 from tests.application import Application
 from tests.system.pages.conftest import sign_up
-from tests.system.pages.page_table import MEMBERS, VISITORS, furnish
+from tests.system.pages.page_table import ADMINISTRATOR, ADMINISTRATORS, MEMBERS, VISITORS, furnish
 
 pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.slow]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -25,15 +25,21 @@ VARIANTS = list(product((1280, 390), ("light", "dark")))
 
 
 @pytest.fixture(scope="module")
-def signed_in(browser: Browser, running_application: Application) -> tuple[StorageState, dict[str, str]]:
-    """A member's session, and rows that pages show."""
+def signed_in(
+    browser: Browser, running_application: Application
+) -> tuple[StorageState, StorageState, dict[str, str]]:
+    """The sessions of a member and of an administrator, and rows that pages show."""
     context = browser.new_context(base_url=running_application.base_url)
     page = context.new_page()
     sign_up(page, "every-page")
     rows = furnish(page)
-    state = context.storage_state()
+    member = context.storage_state()
+    context.clear_cookies()
+    sign_up(page, "every-page-admin")
+    running_application.manage("shell", "-c", ADMINISTRATOR.format("every-page-admin"))
+    administrator = context.storage_state()
     context.close()
-    return state, rows
+    return member, administrator, rows
 
 
 def walk(context: BrowserContext, addresses: dict[str, str], theme: str, width: int) -> Iterator[str]:
@@ -52,13 +58,13 @@ def walk(context: BrowserContext, addresses: dict[str, str], theme: str, width: 
 def test_no_page_shuts_anybody_out(
     browser: Browser,
     running_application: Application,
-    signed_in: tuple[StorageState, dict[str, str]],
+    signed_in: tuple[StorageState, StorageState, dict[str, str]],
     width: int,
     theme: str,
 ) -> None:
-    state, rows = signed_in
+    member, administrator, rows = signed_in
     problems: list[str] = []
-    for addresses, session in ((VISITORS, None), (MEMBERS, state)):
+    for addresses, session in ((VISITORS, None), (MEMBERS, member), (ADMINISTRATORS, administrator)):
         context = browser.new_context(
             base_url=running_application.base_url,
             viewport={"width": width, "height": 844},
