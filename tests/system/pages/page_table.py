@@ -53,7 +53,6 @@ MEMBERS = {
     "own data set": "/data-sets/{own_data_set}/",
     "problems": "/data-sets/{own_data_set}/problems/",
     "edit a data set": "/data-sets/{own_data_set}/edit/",
-    "delete a data set": "/data-sets/{own_data_set}/delete/",
     "workers": "/workers/",
     "account": "/account/",
     "tokens": "/account/tokens/",
@@ -138,9 +137,9 @@ def square(colour: str) -> bytes:
     return content.getvalue()
 
 
-def upload(page: Page, path: str, field: str, name: str, content: bytes, **fields: str) -> int:
+def upload(page: Page, path: str, field: str, file_name: str, content: bytes, **fields: str) -> int:
     """Brings a file through the API; the key of what it became."""
-    file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    file = {"name": file_name, "mimeType": "application/octet-stream", "buffer": content}
     answer = page.request.post(f"/api/v1/{path}", multipart={**fields, field: file}, headers=_headers(page))
     assert answer.ok, answer.text()
     return int(answer.json()["id"])
