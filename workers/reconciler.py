@@ -22,6 +22,7 @@ from django.db.models import Count, Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 
 from saliency_core.errors import SaliscopeError  # noqa: E402
+from webapp.audit.recording import purge_old_events  # noqa: E402
 from webapp.benchmarks import transitions  # noqa: E402
 from webapp.benchmarks.deletion import purge_deleted_benchmark  # noqa: E402
 from webapp.benchmarks.events import announce_workers  # noqa: E402
@@ -90,6 +91,7 @@ def reconcile() -> None:
     advance_running_benchmarks()
     complete_ended_benchmark()
     purge_deleted_benchmark()
+    purge_old_events()
 
 
 def fail_benchmarks_without_weights() -> None:
