@@ -39,6 +39,7 @@ from webapp.library.models import Classifier, Dataset  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
 from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
+from workers.healthy import say_alive  # noqa: E402
 from workers.job_process import JobProcess  # noqa: E402
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ def main() -> int:
         try:
             close_old_connections()
             reconcile()
+            say_alive()
             jobs.tend()
             if time.monotonic() - hinted >= HINT_EVERY_SECONDS:
                 hint_at_waiting_work()
