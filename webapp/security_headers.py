@@ -10,8 +10,8 @@ POLICY = "; ".join(
     [
         "default-src 'self'",
         "script-src 'self'",
-        # Plotly sets styles on the elements it draws.
-        "style-src 'self' 'unsafe-inline'",
+        # Plotly's styles are set by property: static/js/plotly_styles.js.
+        "style-src 'self'",
         "img-src 'self' data: blob:",
         "object-src 'none'",
         "base-uri 'self'",

@@ -24,7 +24,7 @@ class JobProcess:
         if (self._process is None or self._process.poll() is not None) and jobs_wait():
             parent = os.getpid()
             self._process = subprocess.Popen(
-                ["nice", sys.executable, "-m", "workers", "jobs"],
+                ["nice", sys.executable, "-m", "workers", "jobs"],  # noqa: S607
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 preexec_fn=lambda: die_with_parent(parent),

@@ -22,6 +22,7 @@ from django.db.models import Count, Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 
 from saliency_core.errors import SaliscopeError  # noqa: E402
+from webapp.audit.recording import purge_old_events  # noqa: E402
 from webapp.benchmarks import transitions  # noqa: E402
 from webapp.benchmarks.deletion import purge_deleted_benchmark  # noqa: E402
 from webapp.benchmarks.events import announce_workers  # noqa: E402
@@ -38,6 +39,7 @@ from webapp.library.models import Classifier, Dataset  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
 from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
+from workers.healthy import say_alive  # noqa: E402
 from workers.job_process import JobProcess  # noqa: E402
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,7 @@ def main() -> int:
         try:
             close_old_connections()
             reconcile()
+            say_alive()
             jobs.tend()
             if time.monotonic() - hinted >= HINT_EVERY_SECONDS:
                 hint_at_waiting_work()
@@ -90,6 +93,7 @@ def reconcile() -> None:
     advance_running_benchmarks()
     complete_ended_benchmark()
     purge_deleted_benchmark()
+    purge_old_events()
 
 
 def fail_benchmarks_without_weights() -> None:

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from saliency_core.classifiers.weights import sha256_of
-from saliency_core.errors import UnsafeFileError, WeightsError
+from saliency_core.errors import ArchitectureError, UnsafeFileError, WeightsError
 from saliency_core.lazy import onnx, onnx2pytorch, torch
 
 SUFFIX = ".onnx"
 LIBRARY = "onnx"
 MAX_FILE_BYTES = 2 * 1024**3  # the format's own limit for one file
 MAX_NODES = 20_000
+MAX_SIDE = 4096
 _OWN_DOMAINS = ("", "ai.onnx")
 _CONTROL_FLOW = frozenset({"If", "Loop", "Scan", "SequenceMap"})
 _PROBABILITIES = frozenset({"Softmax", "LogSoftmax", "Sigmoid"})
@@ -92,7 +93,11 @@ def check_onnx(path: str | Path, size: int) -> None:
             f"{path.name} takes images of {traits.size} × {traits.size} pixels only: give {traits.size} as the input "
             f"size instead of {size}."
         )
-    inspect_model(network, size)
+    try:
+        inspect_model(network, size)
+    except ArchitectureError as error:
+        # The file's name says more than that of the converter's class.
+        raise ArchitectureError(str(error).replace(type(network).__name__, path.name)) from error
     images = torch.randn(max(_BATCHES), 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         alone, together = (_scores(network, images[:count], path.name) for count in _BATCHES)
@@ -164,6 +169,12 @@ def _refuse_unfit(content: Any, name: str) -> None:
         raise UnsafeFileError(
             f"{name} is refused: some of its weights lie in other files. Export it as one file: {_EXPORT}."
         )
+    newest = onnx.defs.onnx_opset_version()
+    used = max((each.version for each in content.opset_import if each.domain in _OWN_DOMAINS), default=0)
+    if used > newest:
+        raise WeightsError(
+            f"{name} uses opset {used}; the newest one known here is {newest}. Export it with opset_version={newest}."
+        )
     foreign = sorted({node.domain for node in content.graph.node} - set(_OWN_DOMAINS))
     if foreign or content.functions:
         named = ", ".join(foreign) or "functions of its own"
@@ -214,6 +225,10 @@ def _traits(content: Any, name: str) -> OnnxTraits:
         )
     if sides[2] != sides[3]:
         raise WeightsError(f"{name} takes images of {sides[2]} × {sides[3]} pixels; only squares are taken.")
+    if sides[2] is not None and not 0 <= sides[2] <= MAX_SIDE:
+        raise WeightsError(
+            f"{name} says that it takes images of {sides[2]} × {sides[2]} pixels; at most {MAX_SIDE} a side are taken."
+        )
     makers = {output: node for node in graph.node for output in node.output}
     last = makers.get(graph.output[0].name)
     while last is not None and last.op_type == "Identity":

@@ -28,6 +28,8 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     policy = policy_for(HTTP_HOST="lab.example:8000")
     assert "default-src 'self'" in policy
     assert "script-src 'self';" in policy
+    assert "style-src 'self';" in policy
+    assert "unsafe" not in policy
     assert policy.endswith("connect-src 'self' ws://lab.example:8000 wss://lab.example:8000")
 
 

@@ -141,6 +141,7 @@ ROUTES = [
     # Not made yet.
     own("backup_file", "backups/{backup}/backup.zip", owner=404),
     own("backup", "backups/{backup}", "delete", 204),
+    Route("audit", "audit", "get", 403, 403, 200),
     Route("workers", "workers"),
     Route("worker", "workers/{worker}"),
     Route("worker", "workers/{worker}", "patch", 403, 403, 200, lambda rows: {"mode": "paused"}),

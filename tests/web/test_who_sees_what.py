@@ -361,6 +361,7 @@ ADDRESSES = [
     members("api:worker", "get", thing="worker"),
     staff("api:worker", "patch", "worker", 200, body=lambda lab, it: {"mode": "paused"}),
     members("api:queue"),
+    staff("api:audit", "get", "", 200),
     members("api:explanations"),
     own("api:explanation", "get", "explanation"),
     own("api:explanation_overlay", "get", "explanation"),

@@ -16,6 +16,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from webapp.accounts import services
 from webapp.accounts.forms import AccountForm, ChangePasswordForm
 from webapp.accounts.tokens import revoke_all_tokens
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 
 
 @sensitive_post_parameters()
@@ -32,6 +34,7 @@ def account(request: HttpRequest) -> HttpResponse:
         return redirect("accounts:account")
     if saved == "password" and password_form.is_valid():
         password_form.save()
+        record(AuditEvent.Kind.PASSWORD_CHANGED, password_form.user)
         update_session_auth_hash(request, password_form.user)
         messages.success(
             request, _("The password is changed. Other browsers that were signed in must sign in again.")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts import services
 from webapp.accounts.models import User
+from webapp.accounts.sign_in_limits import is_closed_for_all
 from webapp.common.forms import add_refusal
 
 
@@ -36,6 +37,16 @@ class SignInForm(AuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].label = _("User name or account number")
         self.fields["password"].widget = PasswordInput(attrs={"autocomplete": "current-password"})
+
+    def clean(self) -> dict[str, Any]:
+        if is_closed_for_all(self.request, self.cleaned_data.get("username") or ""):
+            raise ValidationError(
+                _(
+                    "There were too many failed attempts on this account. Try again in a quarter of an hour, or ask "
+                    "an administrator."
+                )
+            )
+        return super().clean()
 
 
 def user_name_field(**attributes: Any) -> forms.CharField:

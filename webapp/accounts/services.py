@@ -7,6 +7,8 @@ from typing import Any
 from django.utils.crypto import get_random_string
 
 from webapp.accounts.models import User
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 
 SESSION_KEY_LENGTH = 32
 CHANGEABLE = ("username", "email", "language", "theme", "keyboard_shortcuts")
@@ -21,6 +23,7 @@ def sign_up(*, username: str, password: str, language: str = "") -> User:
     user.set_password(password)
     user.full_clean(exclude=["account_number", "password"])
     user.save()
+    record(AuditEvent.Kind.SIGNED_UP, user, actor=user)
     return user
 
 
@@ -51,3 +54,4 @@ def sign_out_everywhere(user: User) -> None:
     """
     user.session_key = get_random_string(SESSION_KEY_LENGTH)
     user.save(update_fields=["session_key"])
+    record(AuditEvent.Kind.SIGNED_OUT_EVERYWHERE, user)

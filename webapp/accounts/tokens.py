@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from webapp.accounts.models import ApiToken, User
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 
 MARK = "sali_"
 """Starts every token, so that people and secret scanners know one when they see it."""
@@ -36,6 +38,7 @@ def create_token(*, owner: User, name: str, expires: datetime | None = None) -> 
     )
     token.full_clean()
     token.save()
+    record(AuditEvent.Kind.TOKEN_CREATED, token, beginning=token.prefix)
     return token, text
 
 
@@ -56,12 +59,16 @@ def note_use(token: ApiToken) -> None:
 
 def revoke_token(token: ApiToken) -> None:
     """The token is refused from now on."""
+    record(AuditEvent.Kind.TOKEN_REVOKED, token, beginning=token.prefix)
     token.delete()
 
 
 def revoke_all_tokens(owner: User) -> int:
     """All of a member's tokens are refused from now on; how many there were."""
-    return owner.api_tokens.all().delete()[0]
+    tokens = list(owner.api_tokens.all())
+    for token in tokens:
+        revoke_token(token)
+    return len(tokens)
 
 
 def sha256_of(text: str) -> str:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from webapp.api.views import (
     account,
+    audit,
     backups,
     benchmarks,
     comparisons,
@@ -98,6 +99,7 @@ urlpatterns = [
     path("backups/<int:pk>/backup.zip", backups.BackupFile.as_view(), name="backup_file"),
     path("workers", operations.Workers.as_view(), name="workers"),
     path("workers/<int:pk>", operations.Worker.as_view(), name="worker"),
+    path("audit", audit.Audit.as_view(), name="audit"),
     path("queue", operations.Queue.as_view(), name="queue"),
     path("explanations", studio.Explanations.as_view(), name="explanations"),
     path("explanations/<int:pk>", studio.ExplanationDetail.as_view(), name="explanation"),

@@ -10,6 +10,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 from webapp.jobs.models import Job
 from webapp.jobs.services import delete_job, request_job
 
@@ -25,7 +27,9 @@ def request_backup(*, owner: User, with_weights: bool = False) -> Job:
         return under_way
     for old in own[KEPT_BACKUPS - 1 :]:
         delete_job(old)
-    return request_job(owner=owner, kind=Job.Kind.BACKUP, request={"with_weights": with_weights})
+    job = request_job(owner=owner, kind=Job.Kind.BACKUP, request={"with_weights": with_weights})
+    record(AuditEvent.Kind.BACKUP_ASKED_FOR, job, actor=owner, with_weights=with_weights)
+    return job
 
 
 def request_restoring(*, owner: User, upload: UploadedFile) -> Job:
@@ -40,4 +44,5 @@ def request_restoring(*, owner: User, upload: UploadedFile) -> Job:
         job.path.parent.mkdir(parents=True, exist_ok=True)
         with job.path.open("wb") as file:
             shutil.copyfileobj(upload, file)
+        record(AuditEvent.Kind.BACKUP_RESTORED, job, actor=owner)
     return job

@@ -11,6 +11,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from webapp.accounts.models import User
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 from webapp.benchmarks import transitions
 from webapp.benchmarks.events import announce_access
 from webapp.benchmarks.models import Benchmark
@@ -33,12 +35,14 @@ def delete_benchmark(benchmark: Benchmark) -> None:
         with contextlib.suppress(transitions.TransitionRefused):
             transitions.cancel(benchmark)
     Benchmark.objects.filter(pk=benchmark.pk).update(deleted=Now())
+    record(AuditEvent.Kind.DELETED, benchmark)
     transaction.on_commit(lambda: announce_access(benchmark.pk))
 
 
 def restore_benchmark(benchmark: Benchmark) -> None:
     """Brings a deleted benchmark back as it was, shares included; a cancelled one can be resumed."""
     Benchmark.objects.filter(pk=benchmark.pk).update(deleted=None)
+    record(AuditEvent.Kind.BROUGHT_BACK, benchmark)
 
 
 def purge_deleted_benchmark() -> bool:

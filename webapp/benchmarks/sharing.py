@@ -8,6 +8,8 @@ from django.db.models import Exists
 from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 from webapp.benchmarks.events import announce_access
 from webapp.benchmarks.models import Benchmark, BenchmarkShare
 from webapp.library.models import Classifier, Dataset
@@ -19,6 +21,8 @@ def share_with_lab(benchmark: Benchmark, *, shared: bool) -> None:
     """Shows a benchmark to every member, or no longer; open pages of those who lose it end at once."""
     Benchmark.objects.filter(pk=benchmark.pk).update(shared_with_lab=shared)
     benchmark.shared_with_lab = shared
+    kind = AuditEvent.Kind.SHARED if shared else AuditEvent.Kind.SHARE_WITHDRAWN
+    record(kind, benchmark, with_whom="lab")
     if not shared:
         announce_access(benchmark.pk)
 
@@ -50,13 +54,16 @@ def share_with_member(benchmark: Benchmark, *, member: str) -> BenchmarkShare:
                 ]
             }
         )
-    share, _created = BenchmarkShare.objects.get_or_create(benchmark=benchmark, user=found)
+    share, created = BenchmarkShare.objects.get_or_create(benchmark=benchmark, user=found)
+    if created:
+        record(AuditEvent.Kind.SHARED, benchmark, with_whom=found.username)
     return share
 
 
 def withdraw_share(share: BenchmarkShare) -> None:
     """Ends a share; the member's open pages of the benchmark get nothing more."""
     benchmark_id = share.benchmark_id
+    record(AuditEvent.Kind.SHARE_WITHDRAWN, share.benchmark, with_whom=share.user.username)
     share.delete()
     announce_access(benchmark_id)
 

@@ -6,6 +6,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 from webapp.benchmarks.events import announce_workers
 from webapp.benchmarks.models import WorkerNode
 from webapp.benchmarks.selectors import is_live
@@ -33,6 +35,7 @@ def set_mode(*, worker: WorkerNode, mode: str) -> WorkerNode:
         )
     WorkerNode.objects.filter(pk=row.pk).update(mode=mode)
     row.mode = mode
+    record(AuditEvent.Kind.WORKER_MODE, row, mode=str(mode))
     transaction.on_commit(announce_workers)
     if mode == WorkerNode.Mode.WORKING:
         wake = hints.wake_studio if row.kind == WorkerNode.Kind.STUDIO else hints.wake_benchmark_workers

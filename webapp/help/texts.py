@@ -34,4 +34,5 @@ def _block(block: str) -> SafeString:
 
 
 def _inline(lines: list[str]) -> SafeString:
-    return mark_safe(_CODE.sub(r"<code>\1</code>", escape(" ".join(lines))))
+    escaped = escape(" ".join(lines))
+    return mark_safe(_CODE.sub(r"<code>\1</code>", escaped))  # noqa: S308

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 from webapp.library.events import announce_on_commit
 from webapp.library.models import Classifier
 
@@ -19,10 +21,14 @@ def change_classifier(
     """
     if name is not None:
         classifier.name = name.strip()
+    changes_sharing = shared_with_lab not in (None, classifier.shared_with_lab)
     if shared_with_lab is not None:
         classifier.shared_with_lab = shared_with_lab
     classifier.clean_fields(exclude=["description", "compatibility"])
     classifier.validate_unique()
     classifier.validate_constraints()
     classifier.save(update_fields=["name", "shared_with_lab"])
+    if changes_sharing:
+        kind = AuditEvent.Kind.SHARED if shared_with_lab else AuditEvent.Kind.SHARE_WITHDRAWN
+        record(kind, classifier, with_whom="lab")
     announce_on_commit(classifier.pk)

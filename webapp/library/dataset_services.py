@@ -16,6 +16,8 @@ from django.utils.translation import ngettext
 
 from saliency_core.datasets.archives import ARCHIVE_SUFFIXES
 from webapp.accounts.models import User
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 from webapp.common import hints
 from webapp.common.database import locked, locked_skipping, now_plus
 from webapp.library.dataset_looks import AUTOMATIC
@@ -59,6 +61,7 @@ def upload_dataset(
     try:
         with transaction.atomic():
             _save(dataset)
+            record(AuditEvent.Kind.DATASET_ADDED, dataset, file=Path(archive.name or "").name[-100:])
             hints.wake_studio()
     except ValidationError:
         _discard(dataset.upload, None)
@@ -72,6 +75,7 @@ def register_folder(*, name: str, format: str, path: Path) -> Dataset:
     dataset = Dataset(name=name, format=format, path=str(_allowed(path)), state=Dataset.State.WAITING)
     _validate(dataset)
     _save(dataset)
+    record(AuditEvent.Kind.DATASET_ADDED, dataset, path=dataset.path)
     hints.wake_studio()
     return dataset
 
@@ -87,6 +91,9 @@ def edit_dataset(
     locked(Dataset.objects.filter(pk=dataset.pk)).first()
     dataset.name = name
     if dataset.owner_id is not None and shared_with_lab is not None:
+        if dataset.shared_with_lab != shared_with_lab:
+            kind = AuditEvent.Kind.SHARED if shared_with_lab else AuditEvent.Kind.SHARE_WITHDRAWN
+            record(kind, dataset, with_whom="lab")
         dataset.shared_with_lab = shared_with_lab
     moved = False
     if dataset.owner_id is None and path:
@@ -134,6 +141,7 @@ def delete_dataset(dataset: Dataset) -> None:
         )
     upload, folder = dataset.upload, files_folder(dataset)
     transaction.on_commit(lambda: _discard(upload, folder))
+    record(AuditEvent.Kind.DELETED, dataset)
     dataset.delete()
 
 

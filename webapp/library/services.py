@@ -20,6 +20,8 @@ from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
 from saliency_core.datasets.base import open_dataset
 from saliency_core.errors import DatasetError
 from webapp.accounts.models import User
+from webapp.audit.models import AuditEvent
+from webapp.audit.recording import record
 from webapp.common import hints
 from webapp.common.database import locked, locked_skipping, now_plus
 from webapp.library.compatibility import reclaim_lost_reports
@@ -102,6 +104,9 @@ def import_classifier(
     classifier.full_clean(exclude=["description", "compatibility"])
     classifier.upload = _keep_upload(weights)
     classifier.save()
+    record(
+        AuditEvent.Kind.MODEL_IMPORTED, classifier, file=Path(weights.name or "").name[-LONGEST_FILE_NAME:]
+    )
     hints.wake_studio()
     return classifier
 
@@ -155,6 +160,7 @@ def delete_classifier(classifier: Classifier) -> None:
     transaction.on_commit(lambda: discard_upload(classifier))
     transaction.on_commit(lambda: discard_weights(classifier.weights_sha256))
     announce_on_commit(classifier.pk)
+    record(AuditEvent.Kind.DELETED, classifier)
     classifier.delete()
 
 
@@ -280,7 +286,9 @@ def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
         )
     fields = {"format": format, "path": str(path), "state": Dataset.State.READY, "problem": ""}
     fields |= row_fields(open_dataset(format, path), path)
-    registered, _created = Dataset.objects.update_or_create(name=name, owner=None, defaults=fields)
+    registered, created = Dataset.objects.update_or_create(name=name, owner=None, defaults=fields)
+    if created:
+        record(AuditEvent.Kind.DATASET_ADDED, registered, path=str(path))
     return registered
 
 

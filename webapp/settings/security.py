@@ -23,7 +23,8 @@ HTTPS: bool = env.bool("SALISCOPE_HTTPS", default=False)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
-SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_SECONDS: int = env.int("SALISCOPE_HSTS_SECONDS", default=31_536_000) if HTTPS else 0
+"""So long browsers insist on HTTPS for this name. Begin with 300 where the certificate is not settled yet."""
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -62,6 +63,13 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "webapp.accounts.sign_in_limits.counted_name"
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+SIGN_IN_FAILURES_OF_AN_ACCOUNT: int = env.int("SALISCOPE_SIGN_IN_FAILURES", default=100)
+"""So many for one account from all addresses together within that time close it for everybody. It takes ten addresses
+to reach that, so a colleague cannot lock another one out from a desk, and guessing from many machines gets nowhere."""
+
+AUDIT_KEPT_DAYS: int = env.int("SALISCOPE_AUDIT_KEPT_DAYS", default=365)
+"""So long the audit log is kept."""

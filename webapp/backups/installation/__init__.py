@@ -1,0 +1,1 @@
+"""The whole installation as one folder: the database and everything that it names on disk."""
