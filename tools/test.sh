@@ -1,5 +1,5 @@
 #!/bin/sh
-# All tests: the library's in two processes side by side, then those that start processes of their own.
+# All tests: those without processes of their own side by side, then those that start the whole application, file by file.
 # Usage: test.sh PYTHON [pytest arguments]   (with arguments, one run of just these)
 set -u
 python=$1
@@ -9,5 +9,6 @@ if [ "$#" -gt 0 ]; then
 fi
 status=0
 "$python" -m pytest -n 2 --dist worksteal -q tests/core || status=$?
-"$python" -m pytest --ignore=tests/core tests || status=$?
+"$python" -m pytest -n 2 --dist worksteal -q --ignore=tests/core --ignore=tests/system tests || status=$?
+"$python" -m pytest -n 2 --dist loadfile -q tests/system || status=$?
 exit "$status"
