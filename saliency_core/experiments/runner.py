@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from saliency_core.scoring.scorer import Scorer
 
 # A chunk's perturbed copies should fill whole batches of the scorer; on a CPU one image already does.
-IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 8}
+IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 16}
+MAPS_AT_ONCE = 8  # gradients of a large network need much memory
 
 
 @dataclass(frozen=True)
@@ -349,17 +350,25 @@ def _measured(
 
 
 def _explain(chunk: _Chunk, units: Sequence[_Unit], method: Method, scorer: Scorer, memory: bool) -> None:
-    """Make the maps of the units that are not there yet, in batches of the full chunk's size."""
+    """Make the maps of the units that are not there yet, in batches of one size: smaller ones where memory runs out."""
     wanted = dict.fromkeys((unit.place, unit.target) for unit in units)
     missing = [key for key in wanted if key not in chunk.maps]
-    size, device = len(chunk.images), chunk.images.device
+    size, device = min(len(chunk.images), MAPS_AT_ONCE), chunk.images.device
     memory = memory or device.type == "cuda"
-    for first in range(0, len(missing), size):
-        batch = missing[first : first + size]
+    while missing:
+        batch = missing[:size]
         places = [place for place, _ in batch] + [batch[0][0]] * (size - len(batch))
         targets = [target for _, target in batch] + [batch[0][1]] * (size - len(batch))
-        with measured_resources(device, memory=memory) as taken, listening(scorer.on_batch):
-            explanation = method.explain(chunk.images[places], torch.tensor(targets))
+        try:
+            with measured_resources(device, memory=memory) as taken, listening(scorer.on_batch):
+                explanation = method.explain(chunk.images[places], torch.tensor(targets))
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size //= 2
+            torch.cuda.empty_cache()
+            continue
+        missing = missing[size:]
         for number, key in enumerate(batch):
             chunk.maps[key] = _Map(
                 values=explanation.maps[number],
