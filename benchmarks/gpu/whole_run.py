@@ -44,7 +44,9 @@ def _rates(name: str, dataset: Dataset, precision: str, pixel_folder: Path) -> l
     """Images per second without and with the pixel cache, and copies scored per second with it."""
     classifier = random_classifier(name, "cuda")
     find_batch_size(classifier, precision)
-    method = create_method("grad_cam", classifier)
+    method = create_method(
+        "grad_cam" if classifier.family == "cnn" else "transformer_attribution", classifier
+    )
     experiment = create_experiment("insertion_deletion", "thesis@1")
     scorer = Scorer(classifier, precision=precision)
 

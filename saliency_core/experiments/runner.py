@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 # A chunk's perturbed copies should fill whole batches of the scorer; on a CPU one image already does.
 IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 16}
+READING_THREADS = {"cpu": 2, "cuda": 8}
 MAPS_AT_ONCE = 8  # gradients of a large network need much memory
 
 
@@ -124,7 +125,8 @@ def run_benchmark(
 
     parts: list[list[Columns]] = [[Columns()] for _ in experiments]
     done = 0
-    for loaded in _chunks(read_ahead(load, indices, ahead=2 * size), size):
+    threads = READING_THREADS.get(classifier.device.type, 2)
+    for loaded in _chunks(read_ahead(load, indices, ahead=2 * size, threads=threads), size):
         for frame, (preprocessing, members) in enumerate(frames.items()):
             chunk = _prepared(classifier, loaded, frame, preprocessing, mapping, size)
             for number in members:
