@@ -71,7 +71,7 @@ class BenchmarkRequestSerializer(serializers.Serializer):
     precision = serializers.ChoiceField(
         PRECISIONS,
         default=USUAL_PRECISION,
-        help_text="Of the scores; fast is bfloat16. Maps are always fp32.",
+        help_text="Of the scores; fast is 16 bits (float16 on GPUs, bfloat16 on processors). Maps are always fp32.",
     )
     name = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_NAME)
     tags = serializers.ListField(
