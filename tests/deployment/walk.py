@@ -139,31 +139,39 @@ def model_files(page: Page, folder: Path) -> None:
 
 
 def refusals(browser: Browser, context: BrowserContext, base: str, folder: Path, most: int) -> None:
-    """In a page that is not watched: Chromium writes answers of 404 and 413 to the console as errors."""
-    with _context(browser, base, storage_state=context.storage_state()) as other:
-        page = other.new_page()
-        answer = page.goto("/benchmarks/999999999/")
-        assert answer.status == 404
-        expect(page.locator("main")).to_contain_text("Nothing is here")
-        big = folder / "big.pth"
-        with big.open("wb") as file:
-            file.truncate(most + 1)
-        page.goto("/models/import/")
-        page.fill("#id_name", "Too big")
-        page.set_input_files("#id_weights", big)
-        with page.expect_response(lambda response: response.request.method == "POST") as sent:
-            page.get_by_role("button", name="Import").click()
-        assert sent.value.status == 413, sent.value.status
-        expect(page.locator("main")).to_contain_text(f"at most {most // 2**20} MiB are taken")
-        # Without a length announced it is counted as it comes.
-        token = next(cookie["value"] for cookie in other.cookies() if cookie["name"] == "csrftoken")
-        kept = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in other.cookies())
-        headers = {
-            "Cookie": kept, "X-CSRFToken": token, "Referer": base, "Content-Type": "multipart/form-data; boundary=b"
-        }  # fmt: skip
-        pieces = (b"x" * 2**20 for _ in range(most // 2**20 + 8))
-        status, _ = _ask(_proxy(base), "POST", "/models/import/", headers, pieces)
-        assert status == 413, status
+    """In pages that are not watched: Chromium writes answers of 404 and 413 to the console as errors."""
+    kept_by = context.storage_state()
+    big = folder / "big.onnx"
+    with big.open("wb") as file:
+        file.truncate(most + 1)
+    for scripts in (True, False):
+        with _context(browser, base, storage_state=kept_by, java_script_enabled=scripts) as other:
+            page = other.new_page()
+            assert page.goto("/benchmarks/999999999/").status == 404
+            expect(page.locator("main")).to_contain_text("Nothing is here")
+            page.goto("/models/import/")
+            page.fill("#id_name", "Too big")
+            page.select_option("#id_library", "onnx")
+            page.set_input_files("#id_weights", big)
+            if scripts:  # nothing is sent
+                page.get_by_role("button", name="Import").click()
+                expect(page.locator("#upload-problem")).to_be_visible()
+                continue
+            with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+                page.get_by_role("button", name="Import").click()
+            assert sent.value.status == 413, sent.value.status
+            expect(page.locator("main")).to_contain_text(f"at most {most // 2**20} MiB are taken")
+    # Without a length announced it is counted as it comes.
+    cookies = {cookie["name"]: cookie["value"] for cookie in context.cookies()}
+    headers = {
+        "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+        "X-CSRFToken": cookies["csrftoken"],
+        "Referer": base,
+        "Content-Type": "multipart/form-data; boundary=b",
+    }
+    pieces = (b"x" * 2**20 for _ in range(most // 2**20 + 8))
+    status, _ = _ask(_proxy(base), "POST", "/models/import/", headers, pieces)
+    assert status == 413, status
 
 
 def address_of_the_client(base: str, web: str, member: str) -> None:
@@ -263,6 +271,12 @@ def walk(base: str, web: str, most: int, folder: Path) -> None:
                 sign_up_out_and_in(page, member)
             with step("headers, cookies, static files"):
                 headers_and_cookies(page, context)
+            with step("404 and 413"):
+                refusals(browser, context, base, folder, most)
+            with step("other origins and hosts"):
+                foreign_origins_and_hosts(base)
+            with step("the client's address"):
+                address_of_the_client(base, web, member)
             with step("a benchmark, watched by its socket"):
                 benchmark_watched_live(page)
             with step("its images as CSV"):
@@ -271,13 +285,7 @@ def walk(base: str, web: str, most: int, folder: Path) -> None:
                 map_in_the_studio(page)
             with step("two model files"):
                 model_files(page, folder)
-            with step("404 and 413"):
-                refusals(browser, context, base, folder, most)
         browser.close()
-    with step("other origins and hosts"):
-        foreign_origins_and_hosts(base)
-    with step("the client's address"):
-        address_of_the_client(base, web, member)
     with step("nothing in the console"):
         assert complaints == [], complaints
 
