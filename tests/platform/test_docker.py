@@ -48,6 +48,14 @@ def test_secrets_come_from_the_environment_alone(name: str) -> None:
             assert value == ""
 
 
+def test_the_example_names_all_that_the_files_take_from_it() -> None:
+    example = set(re.findall(r"^#?([A-Z_]+)=", (DOCKER / "example.env").read_text(), re.M))
+    taken = {
+        found for name in FILES for found in re.findall(r"(?<!\$)\$\{([A-Z_]+)", (DOCKER / name).read_text())
+    }
+    assert taken == example - {"COMPOSE_PROFILES"}
+
+
 def test_workers_get_gpus_by_a_reservation_and_a_profile() -> None:
     for name in FILES:
         services = compose(name)["services"]
