@@ -237,7 +237,9 @@ step "Stopped as compose stops it"
 begin=$(date +%s)
 stop
 echo "after $(($(date +%s) - begin)) s"
-if grep -hE '"level": "(error|critical)"|Traceback' "$root"/logs/web.log "$root"/logs/reconciler.log "$root"/logs/worker.log; then
+# The walk asks once for a host that is not this one.
+if grep -hE '"level": "(error|critical)"|Traceback' "$root"/logs/web.log "$root"/logs/reconciler.log "$root"/logs/worker.log |
+    grep -v 'HTTP_HOST header: .evil\.example'; then
     echo "there are errors in the logs"
     exit 1
 fi
