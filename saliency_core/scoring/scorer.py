@@ -165,7 +165,7 @@ class Scorer:
         if not number:  # every mask of every image may have been left out
             return torch.empty((0,) if targets is not None else (0, len(classifier.class_names)))
         targets = None if targets is None else targets.to(device, torch.int64)
-        collected: list[torch.Tensor] = []
+        collected: torch.Tensor | None = None
         pending: deque[torch.cuda.Event] = deque()
         with (
             torch.inference_mode(),
@@ -189,10 +189,14 @@ class Scorer:
                     scores = scores.gather(1, targets[jobs][:, None])[:, 0]
                 if reduce is not None:
                     scores = reduce(scores, jobs).float()
-                collected.append(scores[:count])
+                if collected is None:
+                    # All at once: small tensors that outlive a batch would break up the memory of the large ones.
+                    collected = scores.new_empty((number, *scores.shape[1:]))
+                collected[first : first + count] = scores[:count]
                 first += count
                 self._report(count, pending)
-            return torch.cat(collected).cpu()
+            assert collected is not None  # there is at least one job
+            return collected.cpu()
 
     def _logits(self, pictures: torch.Tensor) -> torch.Tensor:
         return self._network(pictures.contiguous(memory_format=torch.channels_last)).float()
