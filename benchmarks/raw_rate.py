@@ -43,8 +43,8 @@ class RawRate:
         return done / spent
 
 
-def best_raw_rate(classifier: Classifier, precision: str) -> tuple[RawRate, str]:
-    """The fastest of all batch sizes and both memory formats, each timed in three turns of which the best counts."""
+def best_raw_rate(classifier: Classifier, precision: str, turns: int = 3) -> tuple[RawRate, str]:
+    """The fastest of all batch sizes and both memory formats, each timed in several turns of which the best counts."""
     formats = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
     tried = {
         f"batch {batch_size}, {name}": RawRate(classifier, precision, batch_size, memory_format)
@@ -52,7 +52,7 @@ def best_raw_rate(classifier: Classifier, precision: str) -> tuple[RawRate, str]
         for name, memory_format in formats.items()
     }
     best = dict.fromkeys(tried, 0.0)
-    for _ in range(4):  # the first turn warms up
+    for _ in range(turns + 1):  # the first turn warms up
         for name, raw in tried.items():
             best[name] = max(best[name], raw.passes_per_second(0.25))
     fastest = max(best, key=lambda name: best[name])
