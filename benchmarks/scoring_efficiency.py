@@ -13,127 +13,21 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
-from benchmarks.models import random_classifier
-from saliency_core.classifiers.classifier import Classifier
-from saliency_core.experiments.base import Explained, create_experiment
+from benchmarks.models import random_classifier, random_explained
+from benchmarks.raw_rate import best_raw_rate, seconds
+from benchmarks.tables import markdown, write
+from saliency_core.experiments.base import create_experiment
 from saliency_core.experiments.runner import IMAGES_PER_CHUNK
-from saliency_core.methods.registry import create_method
-from saliency_core.provenance import device_name
-from saliency_core.scoring.batch_size import (
-    CANDIDATES,
-    batch_size_of,
-    choose_batch_size,
-    measure_batch_sizes,
-    remember_batch_size,
-)
+from saliency_core.scoring.batch_size import choose_batch_size, measure_batch_sizes, remember_batch_size
 from saliency_core.scoring.memory import keep_freed_memory
-from saliency_core.scoring.precision import network_in, numeric_precision, picture_format
 from saliency_core.scoring.scorer import Scorer
 
 MODELS = {"cpu": ("squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"),
           "cuda": ("vgg19", "resnet18", "timm:vit_base_patch16_224")}  # fmt: skip
 GOAL = 0.95
 TURNS = 7
-
-
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-class RawRate:
-    """Forward passes of the bare network in one batch size and memory format."""
-
-    def __init__(
-        self,
-        classifier: Classifier,
-        precision: str,
-        batch_size: int,
-        memory_format: torch.memory_format,
-        compiled: bool = False,
-    ) -> None:
-        size = classifier.preprocessing.size
-        self.classifier, self.precision, self.batch_size = classifier, precision, batch_size
-        images = torch.randn(batch_size, 3, size, size, device=classifier.device)
-        dtype, _ = picture_format(precision, classifier.device)
-        self.images = images.to(dtype, memory_format=memory_format)
-        self.network = network_in(precision, classifier, compiled=compiled)
-
-    def passes_per_second(self, at_least: float) -> float:
-        device, done, spent = self.classifier.device, 0, 0.0
-        with torch.inference_mode(), numeric_precision(self.precision, device):
-            while spent < at_least:
-                spent += seconds(lambda: self.network(self.images), device)
-                done += self.batch_size
-        return done / spent
-
-
-def best_raw_rate(classifier: Classifier, precision: str) -> tuple[RawRate, str]:
-    """The fastest of all batch sizes and both memory formats, each timed in three turns of which the best counts."""
-    formats = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
-    tried = {
-        f"batch {batch_size}, {name}": RawRate(classifier, precision, batch_size, memory_format)
-        for batch_size in CANDIDATES[classifier.device.type]
-        for name, memory_format in formats.items()
-    }
-    best = dict.fromkeys(tried, 0.0)
-    long_enough = 0.25 if classifier.device.type == "cpu" else 0.1
-    for _ in range(4):  # the first turn warms up
-        for name, raw in tried.items():
-            best[name] = max(best[name], raw.passes_per_second(long_enough))
-    fastest = max(best, key=lambda name: best[name])
-    if classifier.device.type == "cuda" and precision == "fast":
-        # Compiling for every candidate would take minutes: only the fastest, and what scoring uses.
-        for batch_size in sorted({tried[fastest].batch_size, batch_size_of(classifier, precision)}):
-            name = f"batch {batch_size}, compiled"
-            tried[name] = RawRate(classifier, precision, batch_size, torch.channels_last, compiled=True)
-            tried[name].passes_per_second(0.25)
-            best[name] = max(tried[name].passes_per_second(0.25) for _ in range(3))
-        fastest = max(best, key=lambda name: best[name])
-    return tried[fastest], fastest
-
-
-def explained_images(
-    classifier: Classifier,
-    scorer: Scorer,
-    number: int,
-    *,
-    images: torch.Tensor | None = None,
-    maps: torch.Tensor | None = None,
-    targets: torch.Tensor | None = None,
-) -> Explained:
-    """What an experiment measures; pictures and maps are random where they are not given."""
-    size = classifier.preprocessing.size
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randn(number, 3, size, size, generator=generator) if images is None else images
-    maps = torch.rand(number, size, size, generator=generator) if maps is None else maps
-    targets = torch.zeros(number, dtype=torch.int64) if targets is None else targets
-    targets = targets.to(classifier.device)
-    return Explained(
-        classifier=classifier,
-        method=create_method("random_map", classifier),
-        images=images.to(classifier.device),
-        maps=maps.to(classifier.device),
-        targets=targets,
-        labels=targets,
-        degenerate=torch.zeros(number, dtype=torch.bool, device=classifier.device),
-        identifiers=[str(each) for each in range(number)],
-        indices=list(range(number)),
-        truths=[None] * number,
-        unit_labels=[None] * number,
-        scorer=scorer,
-    )
 
 
 def measured(
@@ -147,13 +41,13 @@ def measured(
     scorer = Scorer(classifier, precision=precision)
     experiment = create_experiment("insertion_deletion", "thesis@1")
     images_at_once = IMAGES_PER_CHUNK[device]
-    explained = explained_images(classifier, scorer, images_at_once)
+    given = random_explained(classifier, scorer, images_at_once)
     forwards = experiment.forwards_per_image(experiment.protocol) * images_at_once
-    experiment.measure(explained)
+    experiment.measure(given)
     ratios, raw_rates, scored = [], [], []
     for _ in range(turns):
         before = raw.passes_per_second(at_least)
-        spent = seconds(lambda: experiment.measure(explained), classifier.device)
+        spent = seconds(lambda: experiment.measure(given), classifier.device)
         raw_rates.append((before + raw.passes_per_second(at_least)) / 2)
         scored.append(forwards / spent)
         ratios.append(scored[-1] / raw_rates[-1])
@@ -162,14 +56,6 @@ def measured(
         "batch": scorer.batch_size, "scored": statistics.median(scored),
         "images": statistics.median(scored) / (forwards / images_at_once), "efficiency": statistics.median(ratios),
     }  # fmt: skip
-
-
-def line(row: dict[str, object]) -> str:
-    return (
-        f"{row['model']}, {row['precision']}: raw {row['raw']:.1f} forwards/s ({row['raw_setting']}), scored "
-        f"{row['scored']:.1f}/s in batches of {row['batch']}, {row['images']:.2f} images/s, "
-        f"efficiency {row['efficiency']:.2f}"
-    )
 
 
 def main() -> None:
@@ -189,23 +75,35 @@ def main() -> None:
             row = measured(name, options.device, precision)
             rows.append(row)
             print(line(row), flush=True)
-    if options.table:
-        options.table.write_text(table(rows, device_name(torch.device(options.device))), encoding="utf-8")
+    write(options.table, table(rows, options.device))
+
+
+def line(row: dict[str, object]) -> str:
+    return (
+        f"{row['model']}, {row['precision']}: raw {row['raw']:.1f} forwards/s ({row['raw_setting']}), scored "
+        f"{row['scored']:.1f}/s in batches of {row['batch']}, {row['images']:.2f} images/s, "
+        f"efficiency {row['efficiency']:.2f}"
+    )
 
 
 def table(rows: list[dict[str, object]], device: str) -> str:
-    lines = [
-        f"Device: {device}, torch {torch.__version__}, {torch.get_num_threads()} threads.",
-        "",
-        "| model | precision | raw forwards/s | at | scored/s | batch | images/s | efficiency |",
-        "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: |",
-    ]
-    for row in rows:
-        lines.append(
-            f"| {row['model']} | {row['precision']} | {row['raw']:.1f} | {row['raw_setting']} | {row['scored']:.1f} | "
-            f"{row['batch']} | {row['images']:.2f} | {row['efficiency']:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
+    headings = (
+        "model",
+        "precision",
+        ">raw forwards/s",
+        "at",
+        ">scored/s",
+        ">batch",
+        ">images/s",
+        ">efficiency",
+    )
+    cells = [
+        (row["model"], row["precision"], f"{row['raw']:.1f}", row["raw_setting"], f"{row['scored']:.1f}",
+         row["batch"], f"{row['images']:.2f}", f"{row['efficiency']:.2f}")
+        for row in rows
+    ]  # fmt: skip
+    title = f"Insertion and deletion: share of the raw forward rate (goal {GOAL})"
+    return markdown(title, headings, cells, device)
 
 
 if __name__ == "__main__":

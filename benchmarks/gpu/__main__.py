@@ -110,7 +110,7 @@ def efficiency(report: Report, brief: bool) -> dict[str, float]:
             if name == "vgg19":
                 scored[precision] = float(row["scored"])  # type: ignore[arg-type]
             torch.cuda.empty_cache()
-    report.say(scoring_efficiency.table(rows, torch.cuda.get_device_name()))
+    report.say(scoring_efficiency.table(rows, "cuda"))
     return scored
 
 

@@ -7,7 +7,7 @@ import time
 import torch
 
 from benchmarks.gpu.report import Report
-from benchmarks.scoring_efficiency import explained_images
+from benchmarks.models import explained
 from saliency_core import create_method, load_classifier
 from saliency_core.datasets.base import Dataset
 from saliency_core.descriptions import USUAL_CHANNELS
@@ -60,11 +60,9 @@ def agreement(
     explanation = maps.explain(images, targets)
     for device, classifier in on.items():
         for precision in ("fp32",) if device == "cpu" else ("fp32", "tf32", "fast"):
-            explained = explained_images(
-                classifier, Scorer(classifier, precision=precision), len(images),
-                images=images, maps=explanation.maps, targets=targets,
-            )  # fmt: skip
-            areas[device, precision] = experiment.measure(explained).scalars
+            scorer = Scorer(classifier, precision=precision)
+            given = explained(classifier, scorer, images, explanation.maps, targets)
+            areas[device, precision] = experiment.measure(given).scalars
     base = areas["cpu", "fp32"]
     report.say("")
     report.table(

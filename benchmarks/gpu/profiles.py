@@ -6,8 +6,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu.report import Report
-from benchmarks.models import random_classifier
-from benchmarks.scoring_efficiency import explained_images
+from benchmarks.models import random_classifier, random_explained
 from saliency_core.experiments.base import create_experiment
 from saliency_core.scoring.scorer import Scorer
 
@@ -17,7 +16,7 @@ def profiles(report: Report, models: list[str], precision: str, kernels: int = 6
     for name in models:
         classifier = random_classifier(name, "cuda")
         experiment = create_experiment("insertion_deletion", "thesis@1")
-        explained = explained_images(classifier, Scorer(classifier, precision=precision), 8)
+        explained = random_explained(classifier, Scorer(classifier, precision=precision), 8)
         experiment.measure(explained)
         torch.cuda.synchronize()
         with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as found:

@@ -23,6 +23,7 @@ from saliency_core.experiments.prefetch import read_ahead
 from saliency_core.experiments.resources import measured_resources
 from saliency_core.lazy import torch
 from saliency_core.scoring.listening import listening
+from saliency_core.scoring.memory import FreedMemory
 from saliency_core.scoring.precision import numeric_precision
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def run_benchmark(
 
     parts: list[list[Columns]] = [[Columns()] for _ in experiments]
     done = 0
+    freed = FreedMemory()
     threads = READING_THREADS.get(classifier.device.type, 2)
     for loaded in _chunks(read_ahead(load, indices, ahead=2 * size, threads=threads), size):
         for frame, (preprocessing, members) in enumerate(frames.items()):
@@ -135,6 +137,7 @@ def run_benchmark(
                 )
                 parts[number].append(columns)
         done += len(loaded)
+        freed.give_back()
         if on_image is not None:
             on_image(done)
     return [Columns.merge(columns) for columns in parts]

@@ -192,7 +192,7 @@ class Scorer:
         reduce: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None,
     ) -> torch.Tensor:
         device = self.classifier.device
-        collected: list[torch.Tensor] = []
+        collected: torch.Tensor | None = None
         pending: deque[torch.cuda.Event] = deque()
         first = 0
         while first < number:
@@ -211,10 +211,14 @@ class Scorer:
                 scores = scores.gather(1, targets[jobs][:, None])[:, 0]
             if reduce is not None:
                 scores = reduce(scores, jobs).float()
-            collected.append(scores[:count])
+            if collected is None:
+                # All at once: small tensors that outlive a batch would break up the memory of the large ones.
+                collected = scores.new_empty((number, *scores.shape[1:]))
+            collected[first : first + count] = scores[:count]
             first += count
             self._report(count, pending)
-        return torch.cat(collected).cpu()
+        assert collected is not None  # there is at least one job
+        return collected.cpu()
 
     def _logits(self, pictures: torch.Tensor) -> torch.Tensor:
         return self._network(pictures.contiguous(memory_format=self._picture_format)).float()
