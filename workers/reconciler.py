@@ -106,12 +106,15 @@ def fail_benchmarks_without_weights() -> None:
 
 
 def advance_running_benchmarks() -> None:
-    """Recomputes the figures of benchmarks that got results, and finishes those with no shard left."""
+    """Recomputes the figures of benchmarks that got results, those paused since included, and finishes running ones
+    with no shard left.
+    """
     open_shards = Count("shards", filter=Q(shards__state__in=Shard.OPEN))
     done_shards = Count("shards", filter=Q(shards__state=Shard.State.DONE))
-    running = Benchmark.objects.filter(state=Benchmark.State.RUNNING)
-    for benchmark in running.annotate(open_shards=open_shards, done_shards=done_shards):
-        if benchmark.open_shards == 0:
+    running = Benchmark.State.RUNNING
+    begun = Benchmark.objects.filter(state__in=[running, Benchmark.State.PAUSED])
+    for benchmark in begun.annotate(open_shards=open_shards, done_shards=done_shards):
+        if benchmark.open_shards == 0 and benchmark.state == running:
             finish(benchmark)
         elif benchmark.done_shards != benchmark.figures_shards:
             refresh_interim_figures(benchmark)

@@ -32,7 +32,7 @@ function showState(benchmark) {
   const mark = fields.state.querySelector(".state");
   mark.className = `state state-${STATE_CLASSES[benchmark.state] ?? "waiting"}`;
   show(mark, texts.states[benchmark.state]);
-  for (const part of live.querySelectorAll(".live-running")) part.hidden = !benchmark.unfinished;
+  for (const part of live.querySelectorAll(".live-running")) part.hidden = !benchmark.in_queue;
 }
 
 function showClassifier(classifier) {

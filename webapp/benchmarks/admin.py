@@ -37,7 +37,11 @@ class BenchmarkAdmin(LookingAdmin):
     search_fields = ("=id", "name", "owner__username", "specification_sha256")
     date_hierarchy = "created"
     heavy = ("specification", "figures", "notes", "problem")
-    actions = ("cancel", "resume")
+    actions = ("pause", "cancel", "resume")
+
+    @admin.action(description=_("Pause the chosen benchmarks"), permissions=["view"])
+    def pause(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
+        for_each(self, request, rows, transitions.pause, (transitions.TransitionRefused,))
 
     @admin.action(description=_("Cancel the chosen benchmarks"), permissions=["view"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:

@@ -31,18 +31,21 @@ class BenchmarkQuerySet(models.QuerySet["Benchmark"]):
 class Benchmark(models.Model):
     """A frozen specification and how far it has come.
 
-    `queued → running → succeeded | failed | cancelled`, and from failed or cancelled back to queued by *resume*.
+    `queued → running → succeeded | failed | cancelled`; queued or running → paused; and from paused, failed or
+    cancelled back to queued by *resume*.
     Every change of state is one function in `webapp.benchmarks.transitions`.
     """
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
         SUCCEEDED = "succeeded", _("Succeeded")
         FAILED = "failed", _("Failed")
         CANCELLED = "cancelled", _("Cancelled")
 
-    UNFINISHED = (State.QUEUED, State.RUNNING)
+    IN_QUEUE = (State.QUEUED, State.RUNNING)
+    UNFINISHED = (*IN_QUEUE, State.PAUSED)
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="benchmarks")
     classifier = models.ForeignKey("library.Classifier", on_delete=models.PROTECT, related_name="benchmarks")
@@ -110,6 +113,10 @@ class Benchmark(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.state in self.UNFINISHED
+
+    @property
+    def is_in_queue(self) -> bool:
+        return self.state in self.IN_QUEUE
 
     @property
     def images_total(self) -> int:

@@ -29,6 +29,7 @@ def state_payload(benchmark: Benchmark) -> dict[str, Any]:
             "state": benchmark.state,
             "problem": benchmark.problem,
             "unfinished": benchmark.is_unfinished,
+            "in_queue": benchmark.is_in_queue,
         },
         "classifier": classifier_payload(benchmark.classifier),
         **progress_payload(benchmark),

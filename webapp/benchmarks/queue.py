@@ -30,7 +30,7 @@ _STOPPING = re.compile(r"benchmark #(\d+)")
 
 @dataclass(frozen=True)
 class Waiting:
-    """One unfinished benchmark in the queue.
+    """One benchmark in the queue.
 
     `turn`: the place of its owner among the members who wait, from 1; members are served one shard each in this order,
     and a member's benchmarks one after the other. Images are counted once for each method. `seconds`: what is left if
@@ -127,7 +127,7 @@ def dead_workers() -> list[WorkerNode]:
 def queue_for(user: User) -> list[Waiting]:
     """All members' benchmarks that are queued or running, in the order in which their next shard is served."""
     unfinished = (
-        Benchmark.objects.filter(state__in=Benchmark.UNFINISHED, deleted__isnull=True)
+        Benchmark.objects.filter(state__in=Benchmark.IN_QUEUE, deleted__isnull=True)
         .select_related("owner", "classifier")
         .defer("figures", "notes", "classifier__class_names", "classifier__compatibility")
         .order_by("pk")
@@ -146,7 +146,7 @@ def queue_for(user: User) -> list[Waiting]:
 
 def queue_length() -> int:
     """How many benchmarks are queued or running."""
-    return Benchmark.objects.filter(state__in=Benchmark.UNFINISHED, deleted__isnull=True).count()
+    return Benchmark.objects.filter(state__in=Benchmark.IN_QUEUE, deleted__isnull=True).count()
 
 
 def _visible(user: User, numbers: set[int]) -> set[int]:

@@ -25,6 +25,7 @@ from webapp.library.services import request_preparation
 __all__ = [
     "cancel_benchmark",
     "create_benchmark",
+    "pause_benchmark",
     "resume_benchmark",
     "why_not_applicable",
 ]
@@ -99,9 +100,14 @@ def cancel_benchmark(benchmark: Benchmark) -> None:
     transitions.cancel(benchmark)
 
 
+def pause_benchmark(benchmark: Benchmark) -> None:
+    """Has no more of it claimed, and stops what is under way within one batch; what is done stays."""
+    transitions.pause(benchmark)
+
+
 @transaction.atomic
 def resume_benchmark(benchmark: Benchmark) -> None:
-    """Goes on where a failed or cancelled benchmark stopped."""
+    """Goes on where a paused, failed or cancelled benchmark stopped."""
     transitions.resume(benchmark)
     request_preparation(benchmark.classifier)
     hints.wake_benchmark_workers()

@@ -19,6 +19,7 @@ urlpatterns = [
     path("benchmarks/<int:pk>/", detail.detail, name="detail"),
     path("benchmarks/<int:pk>/live/", detail.live_parts, name="live_parts"),
     path("benchmarks/<int:pk>/cancel/", detail.cancel, name="cancel"),
+    path("benchmarks/<int:pk>/pause/", detail.pause, name="pause"),
     path("benchmarks/<int:pk>/resume/", detail.resume, name="resume"),
     path("benchmarks/<int:pk>/pin/", list_actions.pin, name="pin"),
     path("benchmarks/<int:pk>/label/", keeping.label, name="label"),

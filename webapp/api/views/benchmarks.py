@@ -132,12 +132,20 @@ class CancelBenchmark(BenchmarkView):
         return self.answer(pk)
 
 
+class PauseBenchmark(BenchmarkView):
+    @extend_schema(request=None)
+    def post(self, request: Request, pk: int) -> Response:
+        """Has no more of a queued or running benchmark measured until it is resumed (409 for others)."""
+        services.pause_benchmark(self.get_own_object())
+        return self.answer(pk)
+
+
 class ResumeBenchmark(BenchmarkView):
     throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
 
     @extend_schema(request=None)
     def post(self, request: Request, pk: int) -> Response:
-        """Goes on where a failed or cancelled benchmark stopped (409 for others)."""
+        """Goes on where a paused, failed or cancelled benchmark stopped (409 for others)."""
         services.resume_benchmark(self.get_own_object())
         return self.answer(pk)
 

@@ -184,6 +184,7 @@ def event_text(event: Any) -> str:
     texts = {
         "queued": gettext("Queued"),
         "started": gettext("Started"),
+        "paused": gettext("Paused"),
         "resumed": gettext("Resumed"),
         "cancelled": gettext("Cancelled"),
         "succeeded": gettext("Finished"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -57,20 +58,25 @@ def live_parts(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    benchmark = get_object_or_404(Benchmark.objects.owned_by(request.user), pk=pk)
-    try:
-        services.cancel_benchmark(benchmark)
-    except TransitionRefused as refusal:
-        messages.warning(request, str(refusal))
-    return redirect("benchmarks:detail", pk=pk)
+    return _changed(request, pk, services.cancel_benchmark)
+
+
+@require_POST
+@login_required
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    return _changed(request, pk, services.pause_benchmark)
 
 
 @require_POST
 @login_required
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    return _changed(request, pk, services.resume_benchmark)
+
+
+def _changed(request: HttpRequest, pk: int, change: Callable[[Benchmark], None]) -> HttpResponse:
     benchmark = get_object_or_404(Benchmark.objects.owned_by(request.user), pk=pk)
     try:
-        services.resume_benchmark(benchmark)
+        change(benchmark)
     except TransitionRefused as refusal:
         messages.warning(request, str(refusal))
     return redirect("benchmarks:detail", pk=pk)
