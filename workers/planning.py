@@ -35,7 +35,7 @@ def _plan_next(device: str) -> bool:
         classifier__state=Classifier.State.READY,
         classifier__rates__device=device,
         classifier__rates__precision=KT("specification__precision"),
-    ).order_by("pk")
+    ).order_by("-priority", "pk")
     benchmark = locked_skipping(queued.select_related("classifier", "dataset")).first()
     if benchmark is None:
         return False

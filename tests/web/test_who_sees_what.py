@@ -264,6 +264,7 @@ ADDRESSES = [
     shared("benchmarks:pin", "post", "benchmark", 302, body=lambda lab, it: {"pinned": "on"}),
     own("benchmarks:label", "get", "benchmark", 302),
     own("benchmarks:label", "post", "benchmark", 302, body=lambda lab, it: {"name": "Renamed"}),
+    own("benchmarks:priority", "post", "benchmark", 302, body=lambda lab, it: {"priority": "low"}),
     own("benchmarks:share", "get", "benchmark", 302),
     own("benchmarks:share", "post", "benchmark", 302, body=lambda lab, it: {"lab": "on"}),
     own("benchmarks:withdraw", "post", "member_share", 302, kwargs=lambda lab: {"user_pk": lab.guest.pk}),

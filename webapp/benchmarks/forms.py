@@ -36,6 +36,7 @@ from webapp.benchmarks.form_choices import (
 )
 from webapp.benchmarks.labels import LONGEST_NAME
 from webapp.benchmarks.method_form import ENHANCEMENT_PREFIX, PREFIX, MethodForm
+from webapp.benchmarks.priorities import USUAL_PRIORITY, priority_choices
 from webapp.benchmarks.refusals import MOST_METHODS
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
 from webapp.benchmarks.submissions import MOST_MODELS, ModelPlan, plan_models
@@ -55,6 +56,7 @@ PRECISION_CHOICES = (
 )
 SHOWN_AS_ASKED = (
     "number_of_images", "subset_seed", "stratified", "class_mapping", "class_list", "name", "tags", "precision",
+    "priority",
 )  # fmt: skip
 METHOD_FIELD = re.compile(r"method-(\d{1,4})-(\w+)")
 PLACE_IN_METHOD = re.compile(r"methods\.(\d+)\.(key|parameters|enhancement)(?:\.(\w+))?")
@@ -122,6 +124,15 @@ class BenchmarkForm(forms.Form):
             "precisions are not compared without a warning."
         ),
     )
+    priority = forms.ChoiceField(
+        label=_("Priority"),
+        required=False,
+        initial=USUAL_PRIORITY,
+        help_text=_(
+            "Workers take a higher priority first, whoever it belongs to; within one, members are served in turn. "
+            "One of low priority waits for as long as there is anything else to do."
+        ),
+    )
     name = forms.CharField(label=_("Name of the benchmark"), required=False, max_length=LONGEST_NAME)
     tags = forms.CharField(
         label=_("Tags"), required=False, max_length=1000, help_text=_("Several with commas between them.")
@@ -144,6 +155,7 @@ class BenchmarkForm(forms.Form):
         self.fields["classifier"].queryset = classifiers_for(owner)
         self.fields["also"].queryset = classifiers_for(owner)
         self.fields["dataset"].queryset = datasets_for(owner)
+        self.fields["priority"].choices = priority_choices(owner)
         self.fields["experiment"].choices = protocol_choices()
         self.chosen_classifier = self._chosen("classifier")
         self.further_classifiers = self._further_classifiers()
@@ -359,6 +371,9 @@ class BenchmarkForm(forms.Form):
     def clean_precision(self) -> str:
         return self.cleaned_data["precision"] or USUAL_PRECISION
 
+    def clean_priority(self) -> str:
+        return self.cleaned_data["priority"] or USUAL_PRIORITY
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         upload = cleaned.get("class_file")
@@ -417,6 +432,8 @@ class BenchmarkForm(forms.Form):
             state.append(("stratified", "on"))
         if self.chosen_precision != USUAL_PRECISION:
             state.append(("precision", self.chosen_precision))
+        if self["priority"].value() != USUAL_PRIORITY:
+            state.append(("priority", self["priority"].value() or ""))
         state += [("experiment", value) for value in self.chosen_experiments]
         if self.class_labels_count:
             choice = self["class_mapping"].value() or ""

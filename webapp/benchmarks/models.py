@@ -44,6 +44,11 @@ class Benchmark(models.Model):
         FAILED = "failed", _("Failed")
         CANCELLED = "cancelled", _("Cancelled")
 
+    class Priority(models.IntegerChoices):
+        LOW = 0, _("Low")
+        NORMAL = 1, _("Normal")
+        HIGH = 2, _("High")
+
     IN_QUEUE = (State.QUEUED, State.RUNNING)
     UNFINISHED = (*IN_QUEUE, State.PAUSED)
 
@@ -85,6 +90,12 @@ class Benchmark(models.Model):
     )
     number_of_images = models.PositiveIntegerField(_("images"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    priority = models.PositiveSmallIntegerField(
+        _("priority"),
+        choices=Priority.choices,
+        default=Priority.NORMAL,
+        help_text=_("Shards of a higher priority are claimed before all of a lower one."),
+    )
     problem = models.TextField(_("problem"), blank=True)
     figures = models.JSONField(
         _("figures"),
@@ -117,6 +128,11 @@ class Benchmark(models.Model):
     @property
     def is_in_queue(self) -> bool:
         return self.state in self.IN_QUEUE
+
+    @property
+    def priority_name(self) -> str:
+        """low, normal or high."""
+        return self.Priority(self.priority).name.lower()
 
     @property
     def images_total(self) -> int:

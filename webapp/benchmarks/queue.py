@@ -32,9 +32,9 @@ _STOPPING = re.compile(r"benchmark #(\d+)")
 class Waiting:
     """One benchmark in the queue.
 
-    `turn`: the place of its owner among the members who wait, from 1; members are served one shard each in this order,
-    and a member's benchmarks one after the other. Images are counted once for each method. `seconds`: what is left if
-    it had the workers to itself; None where no worker at work has measured the model.
+    `turn`: the place of its owner among the members who wait, from 1; within a priority members are served one shard
+    each in this order, and a member's benchmarks one after the other. Images are counted once for each method.
+    `seconds`: what is left if it had the workers to itself; None where no worker at work has measured the model.
     `visible`: whether the reader may see more of it than its number.
     """
 
@@ -141,7 +141,7 @@ def queue_for(user: User) -> list[Waiting]:
         _waiting(benchmark, benchmark.pk in seen, turns[benchmark.owner_id], counts[benchmark.pk], rates)
         for benchmark in benchmarks
     ]
-    return sorted(found, key=lambda each: (each.turn, each.benchmark.pk))
+    return sorted(found, key=lambda each: (-each.benchmark.priority, each.turn, each.benchmark.pk))
 
 
 def queue_length() -> int:

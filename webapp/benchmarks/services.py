@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -14,7 +14,9 @@ from webapp.accounts.models import User
 from webapp.benchmarks import transitions
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.labels import label_benchmark, label_problems
+from webapp.benchmarks.limits import unfinished_problem
 from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.priorities import USUAL_PRIORITY, priority_problem
 from webapp.benchmarks.refusals import problems_of_the_images, problems_of_the_work
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION, build_specification
 from webapp.benchmarks.suitability import why_not_applicable
@@ -48,6 +50,7 @@ def create_benchmark(
     submission: UUID | None = None,
     origin: Benchmark | None = None,
     precision: str = USUAL_PRECISION,
+    priority: str = USUAL_PRIORITY,
 ) -> Benchmark:
     """Checks, freezes and queues a benchmark; asks for the classifier's weights if they are not there yet.
 
@@ -55,17 +58,22 @@ def create_benchmark(
     a `key` and a `protocol`. `class_mapping`: label → what the model calls it (see saliency_core.datasets.mapping),
     where the data set's own names do not do. `stratified`: every class has its share of the images. `submission`: the
     same for all that are queued together; `origin`: the benchmark that this one repeats. `precision`: one of
-    specification.PRECISIONS.
+    specification.PRECISIONS; `priority`: one of priorities.PRIORITIES.
 
     Raises ValidationError saying what to change, by place: "name", "tags", "number_of_images", "stratified",
     "class_mapping", "methods" and "experiments" as a whole, "methods.0.key", "methods.0.parameters.layer",
-    "methods.0.enhancement.stride", "experiments.0", "precision".
+    "methods.0.enhancement.stride", "experiments.0", "precision", "priority"; and with no place if the
+    member has as many unfinished ones as they may.
     """
     problems = problems_of_the_images(dataset, number_of_images, stratified)
     problems |= problems_of_the_work(classifier, dataset, methods, experiments, class_mapping)
     problems |= label_problems(name=name, tags=tags)
     if precision not in PRECISIONS:
         problems["precision"] = _("The precision is one of %(choices)s.") % {"choices": ", ".join(PRECISIONS)}
+    if refused := priority_problem(priority, owner):
+        problems["priority"] = refused
+    if refused := unfinished_problem(owner):
+        problems[NON_FIELD_ERRORS] = refused
     if problems:
         raise ValidationError(problems)
     specification = build_specification(
@@ -85,6 +93,7 @@ def create_benchmark(
         dataset=dataset,
         specification=specification,
         number_of_images=number_of_images,
+        priority=Benchmark.Priority[priority.upper()],
         submission=submission,
         origin=origin,
     )
@@ -107,7 +116,12 @@ def pause_benchmark(benchmark: Benchmark) -> None:
 
 @transaction.atomic
 def resume_benchmark(benchmark: Benchmark) -> None:
-    """Goes on where a paused, failed or cancelled benchmark stopped."""
+    """Goes on where a paused, failed or cancelled benchmark stopped.
+
+    Raises TransitionRefused, also if the member has as many unfinished ones as they may, paused ones included.
+    """
+    if not benchmark.is_unfinished and (refused := unfinished_problem(benchmark.owner)):
+        raise transitions.TransitionRefused(refused)
     transitions.resume(benchmark)
     request_preparation(benchmark.classifier)
     hints.wake_benchmark_workers()

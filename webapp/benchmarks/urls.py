@@ -23,6 +23,7 @@ urlpatterns = [
     path("benchmarks/<int:pk>/resume/", detail.resume, name="resume"),
     path("benchmarks/<int:pk>/pin/", list_actions.pin, name="pin"),
     path("benchmarks/<int:pk>/label/", keeping.label, name="label"),
+    path("benchmarks/<int:pk>/priority/", keeping.priority, name="priority"),
     path("benchmarks/<int:pk>/share/", keeping.share, name="share"),
     path("benchmarks/<int:pk>/share/<int:user_pk>/withdraw/", keeping.withdraw, name="withdraw"),
     path("benchmarks/<int:pk>/rerun/", keeping.rerun, name="rerun"),

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from webapp.benchmarks.models import Benchmark, WorkerNode
+from webapp.benchmarks.priorities import PRIORITIES
 from webapp.benchmarks.queue import AtWork
 
 
@@ -72,6 +73,7 @@ class WaitingSerializer(serializers.Serializer):
     benchmark = serializers.IntegerField(source="benchmark.pk")
     owner = serializers.CharField(source="benchmark.owner.username")
     state = serializers.ChoiceField(Benchmark.State.choices, source="benchmark.state")
+    priority = serializers.ChoiceField(PRIORITIES, source="benchmark.priority_name")
     shards_waiting = serializers.IntegerField()
     shards_running = serializers.IntegerField()
     images_waiting = serializers.IntegerField(help_text="Counted once for each method.")

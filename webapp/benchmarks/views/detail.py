@@ -20,6 +20,7 @@ from webapp.benchmarks.experiment_page import ExperimentPage
 from webapp.benchmarks.keeping import Access, Keeping
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.priorities import priority_choices
 from webapp.benchmarks.protocol_facts import protocol_facts
 from webapp.benchmarks.selectors import benchmarks_for, environments_of, progress_of, working_seconds
 from webapp.benchmarks.transitions import TransitionRefused
@@ -42,6 +43,7 @@ def detail_page(request: HttpRequest, pk: int, refusal: ValidationError | None =
     context |= {
         **images_context(request, context["shown"], context["access"]),
         "texts": live_texts(),
+        "priorities": priority_choices(request.user),
         "keeping": Keeping(benchmark, request.user, request.POST if refusal else None, refusal),
     }
     return render(request, "benchmarks/detail.html", context, status=422 if refusal else 200)

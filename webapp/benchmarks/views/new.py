@@ -69,6 +69,7 @@ def _queue(form: BenchmarkForm) -> list[Benchmark]:
         "subset_seed": cleaned["subset_seed"],
         "stratified": cleaned["stratified"],
         "precision": cleaned["precision"],
+        "priority": cleaned["priority"],
         "experiments": form.specified_experiments,
         "class_mapping": cleaned["explicit_mapping"],
         "name": cleaned["name"],
