@@ -18,6 +18,7 @@ from saliency_core.datasets.base import open_dataset
 from saliency_core.errors import DatasetError
 from saliency_core.experiments.columns import Columns
 from webapp.benchmarks.events import record_event
+from webapp.benchmarks.expected_code import workers_taking_work
 from webapp.benchmarks.limits import is_at_limit, owners_at_limit
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode
 from webapp.benchmarks.subsets import chosen_images
@@ -52,8 +53,8 @@ class _AtLimit(Exception):
 
 def claim_shard(node: WorkerNode) -> Claim | None:
     """Takes the next waiting shard of a running benchmark: of the highest priority; there, members are served in turn;
-    and of a member's in the order of their queueing. None if nothing waits that this worker may take, or if an
-    administrator wants it to take no new work.
+    and of a member's in the order of their queueing. None if nothing waits that this worker may take, or if it
+    is to take no new work: an administrator wants it so, or its code is not the installation's.
     """
     passed_over: set[int] = set()
     while True:
@@ -66,10 +67,11 @@ def claim_shard(node: WorkerNode) -> Claim | None:
 
 @transaction.atomic
 def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
-    if not WorkerNode.objects.filter(pk=node.pk, mode=WorkerNode.Mode.WORKING).exists():
+    row = workers_taking_work().filter(pk=node.pk).first()
+    if row is None:
         return None
     waiting = (
-        _claimable()
+        _claimable([row.label])
         .exclude(benchmark__owner__in=passed_over)
         .order_by(
             "-benchmark__priority",
@@ -225,17 +227,18 @@ def fail_lost_shards(reason: str, *, of_worker: WorkerNode | None = None) -> int
     return len(found)
 
 
-def work_waits() -> bool:
-    """Whether a shard could be claimed now."""
-    return _claimable().exists()
+def work_waits(labels: Collection[str] | None = None) -> bool:
+    """Whether a shard could be claimed now: by a worker with one of the labels, or by any."""
+    return _claimable(labels).exists()
 
 
-def _claimable() -> QuerySet[Shard]:
-    return (
+def _claimable(labels: Collection[str] | None) -> QuerySet[Shard]:
+    shards = (
         Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
         .exclude(benchmark__owner__in=owners_at_limit())
     )
+    return shards if labels is None else shards.filter(benchmark__device_label__in=["", *labels])
 
 
 def _claimed(claim: Claim) -> Any:

@@ -16,6 +16,7 @@ from webapp.benchmarks.models import (
     BenchmarkPin,
     BenchmarkShare,
     BenchmarkTag,
+    ExpectedCode,
     ResultComparison,
     ResultSummary,
     SavedView,
@@ -148,10 +149,25 @@ class SavedViewAdmin(LookingAdmin):
 
 @admin.register(WorkerNode)
 class WorkerNodeAdmin(LookingAdmin):
-    list_display = ("name", "kind", "device", "mode", "activity", "heartbeat_at", "started_at", "stopped_at")
+    list_display = (
+        "name",
+        "kind",
+        "device",
+        "label",
+        "mode",
+        "activity",
+        "heartbeat_at",
+        "started_at",
+        "stopped_at",
+    )
     list_filter = ("kind", "mode", ("stopped_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "device")
     heavy = ("versions", "memory")
+
+
+@admin.register(ExpectedCode)
+class ExpectedCodeAdmin(LookingAdmin):
+    list_display = ("version", "since")
 
 
 @admin.register(Turn)

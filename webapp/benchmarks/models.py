@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from webapp import device_labels
+
 if TYPE_CHECKING:
     from webapp.accounts.models import User
 
@@ -95,6 +97,12 @@ class Benchmark(models.Model):
         choices=Priority.choices,
         default=Priority.NORMAL,
         help_text=_("Shards of a higher priority are claimed before all of a lower one."),
+    )
+    device_label = models.CharField(
+        _("device label"),
+        max_length=device_labels.LONGEST,
+        blank=True,
+        help_text=_("Only workers with this label take it; empty: any worker."),
     )
     problem = models.TextField(_("problem"), blank=True)
     figures = models.JSONField(
@@ -228,7 +236,11 @@ class WorkerNode(models.Model):
     name = models.CharField(_("name"), max_length=160, unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     device = models.CharField(_("device"), max_length=160)
+    label = models.CharField(_("label"), max_length=device_labels.LONGEST, blank=True)
     versions = models.JSONField(_("versions"), default=dict)
+    code_version = models.CharField(
+        _("code"), max_length=64, blank=True, help_text=_("SHA-256 of the sources that it runs.")
+    )
     started_at = models.DateTimeField(_("started"))
     heartbeat_at = models.DateTimeField(_("last heard of"))
     stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
@@ -388,6 +400,19 @@ class BenchmarkEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.seq} {self.kind}"
+
+
+class ExpectedCode(models.Model):
+    """One row: the code that the installation runs."""
+
+    version = models.CharField(_("code"), max_length=64)
+    since = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("expected code")
+
+    def __str__(self) -> str:
+        return self.version
 
 
 class Turn(models.Model):

@@ -44,6 +44,7 @@ def rerun_benchmark(benchmark: Benchmark, *, owner: User) -> Benchmark:
         class_mapping=specification.get("class_mapping"),
         precision=specification["precision"],
         priority="low" if benchmark.priority_name == "low" else USUAL_PRIORITY,
+        device_label=benchmark.device_label,
         name=benchmark.name,
         tags=list(benchmark.tags.values_list("name", flat=True)),
         origin=benchmark,
@@ -64,6 +65,7 @@ def clone_address(benchmark: Benchmark) -> str:
         ("stratified", "on" if subset.get("stratified") else ""),
         ("precision", specification["precision"]),
         ("priority", benchmark.priority_name),
+        ("device_label", benchmark.device_label),
     ]
     state += [("experiment", f"{each['key']}/{each['protocol']}") for each in specification["experiments"]]
     if specification.get("class_mapping"):

@@ -21,6 +21,7 @@ from webapp.benchmarks.refusals import problems_of_the_images, problems_of_the_w
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION, build_specification
 from webapp.benchmarks.suitability import why_not_applicable
 from webapp.common import hints
+from webapp.device_labels import LONGEST, is_label
 from webapp.library.models import Classifier, Dataset
 from webapp.library.services import request_preparation
 
@@ -51,6 +52,7 @@ def create_benchmark(
     origin: Benchmark | None = None,
     precision: str = USUAL_PRECISION,
     priority: str = USUAL_PRIORITY,
+    device_label: str = "",
 ) -> Benchmark:
     """Checks, freezes and queues a benchmark; asks for the classifier's weights if they are not there yet.
 
@@ -58,11 +60,12 @@ def create_benchmark(
     a `key` and a `protocol`. `class_mapping`: label → what the model calls it (see saliency_core.datasets.mapping),
     where the data set's own names do not do. `stratified`: every class has its share of the images. `submission`: the
     same for all that are queued together; `origin`: the benchmark that this one repeats. `precision`: one of
-    specification.PRECISIONS; `priority`: one of priorities.PRIORITIES.
+    specification.PRECISIONS; `priority`: one of priorities.PRIORITIES; `device_label`: that of the workers
+    which may take it, empty for any.
 
     Raises ValidationError saying what to change, by place: "name", "tags", "number_of_images", "stratified",
     "class_mapping", "methods" and "experiments" as a whole, "methods.0.key", "methods.0.parameters.layer",
-    "methods.0.enhancement.stride", "experiments.0", "precision", "priority"; and with no place if the
+    "methods.0.enhancement.stride", "experiments.0", "precision", "priority", "device_label"; and with no place if the
     member has as many unfinished ones as they may.
     """
     problems = problems_of_the_images(dataset, number_of_images, stratified)
@@ -72,6 +75,10 @@ def create_benchmark(
         problems["precision"] = _("The precision is one of %(choices)s.") % {"choices": ", ".join(PRECISIONS)}
     if refused := priority_problem(priority, owner):
         problems["priority"] = refused
+    if device_label and not is_label(device_label):
+        problems["device_label"] = _(
+            "A label has small letters, digits, dots, hyphens and underscores, at most %(most)d of them."
+        ) % {"most": LONGEST}
     if refused := unfinished_problem(owner):
         problems[NON_FIELD_ERRORS] = refused
     if problems:
@@ -94,6 +101,7 @@ def create_benchmark(
         specification=specification,
         number_of_images=number_of_images,
         priority=Benchmark.Priority[priority.upper()],
+        device_label=device_label,
         submission=submission,
         origin=origin,
     )

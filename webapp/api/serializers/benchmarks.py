@@ -17,6 +17,7 @@ from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 from webapp.benchmarks.priorities import PRIORITIES, USUAL_PRIORITY
 from webapp.benchmarks.selectors import environments_of, progress_of, working_seconds
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
+from webapp.device_labels import LONGEST
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
 from webapp.method_settings.applying import asked_methods
@@ -78,6 +79,12 @@ class BenchmarkRequestSerializer(serializers.Serializer):
         PRIORITIES,
         default=USUAL_PRIORITY,
         help_text="A higher one is served first; only administrators give high, and low waits for all others.",
+    )
+    device_label = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=LONGEST,
+        help_text="Only workers with this label take it; empty: any worker.",
     )
     name = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_NAME)
     tags = serializers.ListField(
@@ -161,8 +168,9 @@ class BenchmarkSerializer(serializers.ModelSerializer):
         model = Benchmark
         fields = [
             "id", "url", "page", "name", "notes", "tags", "owner", "is_own", "shared_with_lab", "origin",
-            "submission", "state", "priority", "problem", "classifier", "dataset", "methods", "experiments",
-            "number_of_images", "images_done", "images_total", "figures", "created", "started", "finished",
+            "submission", "state", "priority", "device_label", "problem", "classifier", "dataset", "methods",
+            "experiments", "number_of_images", "images_done", "images_total", "figures", "created", "started",
+            "finished",
         ]  # fmt: skip
 
     def get_is_own(self, benchmark: Benchmark) -> bool:

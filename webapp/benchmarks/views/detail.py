@@ -22,7 +22,13 @@ from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.priorities import priority_choices
 from webapp.benchmarks.protocol_facts import protocol_facts
-from webapp.benchmarks.selectors import benchmarks_for, environments_of, progress_of, working_seconds
+from webapp.benchmarks.selectors import (
+    benchmarks_for,
+    environments_of,
+    missing_label,
+    progress_of,
+    working_seconds,
+)
 from webapp.benchmarks.transitions import TransitionRefused
 from webapp.benchmarks.views.results import images_context
 from webapp.library.models import Classifier
@@ -100,6 +106,7 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
         "is_owner": benchmark.owner_id == request.user.pk,
         "access": Access(request.user, benchmark),
         "progress": progress_of(benchmark),
+        "missing_label": missing_label(benchmark),
         "shown": shown,
         "experiments": [
             {
@@ -147,6 +154,7 @@ def live_texts() -> dict[str, Any]:
     return {
         "states": {value: str(label) for value, label in Benchmark.State.choices},
         "classifier_states": {value: str(label) for value, label in Classifier.State.choices},
+        "missing_label": _("Waits for a worker with the label %(label)s: none that takes work is running."),
         "fetching": _("Fetching weights, %(share)s %% of %(total)s MB"),
         "map_failed": _("No map"),
         "map_of": _("Map of %(image)s"),
