@@ -6,18 +6,20 @@ that was thought dead and wakes up again changes nothing. Times are the database
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from saliency_core.datasets.base import open_dataset
 from saliency_core.errors import DatasetError
 from saliency_core.experiments.columns import Columns
 from webapp.benchmarks.events import record_event
+from webapp.benchmarks.expected_code import workers_taking_work
+from webapp.benchmarks.limits import is_at_limit, owners_at_limit
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common.database import locked, locked_skipping, now_plus
@@ -45,17 +47,34 @@ class Claim:
     specification: dict[str, Any]
 
 
-@transaction.atomic
+class _AtLimit(Exception):
+    """The member has as many shards at work as they may."""
+
+
 def claim_shard(node: WorkerNode) -> Claim | None:
-    """Takes the next waiting shard of a running benchmark; members are served in turn. None if nothing waits, or if
-    an administrator wants the worker to take no new work.
+    """Takes the next waiting shard of a running benchmark: of the highest priority; there, members are served in turn;
+    and of a member's in the order of their queueing. None if nothing waits that this worker may take, or if it
+    is to take no new work: an administrator wants it so, or its code is not the installation's.
     """
-    if not WorkerNode.objects.filter(pk=node.pk, mode=WorkerNode.Mode.WORKING).exists():
+    passed_over: set[int] = set()
+    while True:
+        try:
+            return _claim_next(node, passed_over)
+        except _AtLimit as limit:
+            # Another worker was first, and everything that was locked for the try is free again.
+            passed_over.add(limit.args[0])
+
+
+@transaction.atomic
+def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
+    row = workers_taking_work().filter(pk=node.pk).first()
+    if row is None:
         return None
     waiting = (
-        Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
-        .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
+        _claimable([row.label])
+        .exclude(benchmark__owner__in=passed_over)
         .order_by(
+            "-benchmark__priority",
             F("benchmark__owner__turn__served_at").asc(nulls_first=True),
             "benchmark_id",
             "method_index",
@@ -66,6 +85,11 @@ def claim_shard(node: WorkerNode) -> Claim | None:
     shard = locked_skipping(waiting).first()
     if shard is None:
         return None
+    owner = shard.benchmark.owner_id
+    # This row is the lock behind which a member's shards at work are counted.
+    Turn.objects.update_or_create(owner_id=owner, defaults={"served_at": Now()})
+    if is_at_limit(owner):
+        raise _AtLimit(owner)
     Shard.objects.filter(pk=shard.pk).update(
         state=Shard.State.RUNNING,
         fence=F("fence") + 1,
@@ -76,7 +100,6 @@ def claim_shard(node: WorkerNode) -> Claim | None:
         lease_expires=now_plus(LEASE_SECONDS),
         problem="",
     )
-    Turn.objects.update_or_create(owner_id=shard.benchmark.owner_id, defaults={"served_at": Now()})
     return Claim(
         shard_id=shard.pk,
         benchmark_id=shard.benchmark_id,
@@ -204,13 +227,18 @@ def fail_lost_shards(reason: str, *, of_worker: WorkerNode | None = None) -> int
     return len(found)
 
 
-def work_waits() -> bool:
-    """Whether a shard could be claimed now."""
-    return (
+def work_waits(labels: Collection[str] | None = None) -> bool:
+    """Whether a shard could be claimed now: by a worker with one of the labels, or by any."""
+    return _claimable(labels).exists()
+
+
+def _claimable(labels: Collection[str] | None) -> QuerySet[Shard]:
+    shards = (
         Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
-        .exists()
+        .exclude(benchmark__owner__in=owners_at_limit())
     )
+    return shards if labels is None else shards.filter(benchmark__device_label__in=["", *labels])
 
 
 def _claimed(claim: Claim) -> Any:

@@ -21,6 +21,7 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from saliency_core.experiments.columns import Columns
 from webapp.accounts.models import User
+from webapp.benchmarks.expected_code import workers_taking_work
 from webapp.benchmarks.kept_scalars import scalars_of
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerNode
 from webapp.common.database import database_time, now_plus
@@ -59,16 +60,39 @@ def is_live(worker: WorkerNode) -> bool:
     return any(each.pk == worker.pk for each in live_workers())
 
 
+def idle_labels(*, but: WorkerNode | None = None) -> set[str]:
+    """The labels of benchmark workers that take work and have none, one of them left out if wished."""
+    working = Shard.objects.filter(state=Shard.State.RUNNING, worker=OuterRef("pk"))
+    idle = benchmark_workers().filter(~Exists(working))
+    return set((idle.exclude(pk=but.pk) if but else idle).values_list("label", flat=True))
+
+
 def idle_benchmark_worker_exists() -> bool:
     """Whether a worker that takes work has none."""
-    working = Shard.objects.filter(state=Shard.State.RUNNING, worker=OuterRef("pk"))
-    live = WorkerNode.objects.filter(
+    return bool(idle_labels())
+
+
+def known_labels() -> list[str]:
+    """The labels of the benchmark workers that are remembered, whether they run now or not."""
+    workers = WorkerNode.objects.filter(kind=WorkerNode.Kind.BENCHMARK).exclude(label="")
+    return sorted(set(workers.values_list("label", flat=True)))
+
+
+def missing_label(benchmark: Benchmark) -> str:
+    """The label for which a benchmark waits while no worker with it takes work; empty where there is one."""
+    label = benchmark.device_label
+    if not label or not benchmark.is_in_queue or benchmark_workers().filter(label=label).exists():
+        return ""
+    return label
+
+
+def benchmark_workers() -> QuerySet[WorkerNode]:
+    """The living ones that take work."""
+    return workers_taking_work().filter(
         kind=WorkerNode.Kind.BENCHMARK,
-        mode=WorkerNode.Mode.WORKING,
         stopped_at__isnull=True,
         heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS),
     )
-    return live.filter(~Exists(working)).exists()
 
 
 @dataclass(frozen=True)
