@@ -28,6 +28,10 @@ MAX_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 1.0
 
 
+Packed = Sequence[tuple[bytes, bytes]]
+"""Scalars and curves of each experiment."""
+
+
 class ClaimLost(Exception):
     """The shard belongs to somebody else now, or its benchmark no longer runs: stop and deliver nothing."""
 
@@ -76,7 +80,7 @@ def claim_shard(node: WorkerNode) -> Claim | None:
         lease_expires=now_plus(LEASE_SECONDS),
         problem="",
     )
-    Turn.objects.update_or_create(owner_id=shard.benchmark.owner_id, defaults={"served_at": Now()})
+    _note_turn(shard.benchmark.owner_id)
     return Claim(
         shard_id=shard.pk,
         benchmark_id=shard.benchmark_id,
@@ -86,6 +90,12 @@ def claim_shard(node: WorkerNode) -> Claim | None:
         stop=shard.stop,
         specification=shard.benchmark.specification,
     )
+
+
+def _note_turn(owner_id: int) -> None:
+    """One statement in nearly every case: every claim of the member waits for this row."""
+    if not Turn.objects.filter(owner_id=owner_id).update(served_at=Now()):
+        Turn.objects.update_or_create(owner_id=owner_id, defaults={"served_at": Now()})
 
 
 def still_ours(claim: Claim) -> bool:
@@ -110,16 +120,23 @@ def give_back(claim: Claim) -> None:
     )
 
 
-@transaction.atomic
 def deliver(claim: Claim, columns: Sequence[Columns], environment: dict[str, Any]) -> None:
     """Writes a shard's columns, one per experiment, and `done` in one transaction. Raises ClaimLost, writing nothing,
     if it came late.
     """
+    # Before anything is locked: every delivery to the benchmark waits for its row.
+    packed = [part.pack() for part in columns]
+    failed = len({failure["index"] for part in columns for failure in part.failures})
+    with transaction.atomic():
+        _deliver(claim, packed, failed, environment)
+
+
+def _deliver(claim: Claim, packed: Packed, failed: int, environment: dict[str, Any]) -> None:
     benchmark = locked(Benchmark.objects.filter(pk=claim.benchmark_id)).first()
     shard = locked(_claimed(claim)).first()
     if benchmark is None or shard is None or benchmark.state != Benchmark.State.RUNNING:
         raise ClaimLost
-    _write_results(shard, columns)
+    _write_results(shard, packed)
     Shard.objects.filter(pk=shard.pk).update(
         state=Shard.State.DONE,
         progress=1.0,
@@ -135,7 +152,7 @@ def deliver(claim: Claim, columns: Sequence[Columns], environment: dict[str, Any
             "method_index": shard.method_index,
             "start": shard.start,
             "stop": shard.stop,
-            "failed": len({failure["index"] for part in columns for failure in part.failures}),
+            "failed": failed,
             "worker": environment.get("worker"),
         },
     )
@@ -159,7 +176,7 @@ def fail_attempt(shard_id: int, fence: int, reason: str) -> None:
     )
     if last:
         experiments = len(shard.benchmark.specification["experiments"])
-        _write_results(shard, [failed_columns(shard, reason)] * experiments)
+        _write_results(shard, [failed_columns(shard, reason).pack()] * experiments)
     kind = "shard_set_aside" if last else "shard_retried"
     record_event(
         shard.benchmark,
@@ -174,8 +191,7 @@ def fail_attempt(shard_id: int, fence: int, reason: str) -> None:
     )
 
 
-def _write_results(shard: Shard, columns: Sequence[Columns]) -> None:
-    packed = [part.pack() for part in columns]
+def _write_results(shard: Shard, packed: Packed) -> None:
     ShardResult.objects.bulk_create(
         ShardResult(shard=shard, experiment_index=number, scalars=scalars, curves=curves)
         for number, (scalars, curves) in enumerate(packed)

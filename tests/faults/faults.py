@@ -73,7 +73,7 @@ def broker(laboratory: Laboratory, _benchmark: int) -> None:
         laboratory.redis.kill()
         laboratory.redis.start()
     else:
-        kill(laboratory.application.pids("valkey.conf"))
+        kill(laboratory.application.pids("valkey-server"))
 
 
 def broker_away(laboratory: Laboratory, _benchmark: int) -> None:
@@ -85,7 +85,7 @@ def broker_away(laboratory: Laboratory, _benchmark: int) -> None:
         laboratory.redis.start()
         return
     while time.monotonic() < end:
-        for pid in laboratory.application.pids("valkey.conf"):
+        for pid in laboratory.application.pids("valkey-server"):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)

@@ -55,7 +55,7 @@ class Laboratory:
 
     @property
     def broker_pid(self) -> int:
-        return self.redis.pid if self.redis else self.application.pids("valkey.conf")[0]
+        return self.redis.pid if self.redis else self.application.pids("valkey-server")[0]
 
     def broker(self) -> redis.Redis:
         return redis.Redis.from_url(self.broker_url, socket_timeout=5)
