@@ -69,7 +69,8 @@ def columns_of(start: int, stop: int) -> Any:
             "deletion_auc": drawn.random(count),
         },
         curves={
-            name: drawn.random((count, POINTS_OF_A_CURVE), dtype=np.float32) for name in ("insertion", "deletion")
+            name: drawn.random((count, POINTS_OF_A_CURVE), dtype=np.float32)
+            for name in ("insertion", "deletion")
         },
     )
 
@@ -122,7 +123,9 @@ def make_work(shards: int, members: int, waiting: int) -> list[int]:
 
     def running(owner: Any, count: int) -> int:
         images = count * IMAGES_PER_SHARD
-        benchmark = factories.queued_benchmark(owner, images, dataset=factories.dataset(number_of_images=images))
+        benchmark = factories.queued_benchmark(
+            owner, images, dataset=factories.dataset(number_of_images=images)
+        )
         Shard.objects.bulk_create(
             (
                 Shard(benchmark=benchmark, method_index=0, start=start, stop=start + IMAGES_PER_SHARD)
@@ -177,7 +180,9 @@ def report(times: list[Times], wall: float, done: list[int], seconds: float) -> 
     exactly_once = once == results == rows.count() == len(claims)
     # What each shard cost beyond its own time: the calls, and what workers wait for one another inside them.
     overhead = (sum(claims) + sum(deliveries)) / 1000 / slept if slept else None
-    print(f"\n{connection.vendor}: {len(times)} workers, {len(claims)} shards of {seconds:g} s in {wall:.1f} s.\n")
+    print(
+        f"\n{connection.vendor}: {len(times)} workers, {len(claims)} shards of {seconds:g} s in {wall:.1f} s.\n"
+    )
     computed = {
         "claim": sum(part.claim_processor for part in times),
         "delivery": sum(part.delivery_processor for part in times),
@@ -187,7 +192,9 @@ def report(times: list[Times], wall: float, done: list[int], seconds: float) -> 
     for name, values in (("claim", claims), ("delivery", deliveries)):
         p95 = statistics.quantiles(values, n=20, method="inclusive")[-1]
         computing = 1000 * computed[name] / len(values)
-        print(f"| {name} | {statistics.median(values):.1f} | {p95:.1f} | {values[-1]:.1f} | {computing:.1f} |")
+        print(
+            f"| {name} | {statistics.median(values):.1f} | {p95:.1f} | {values[-1]:.1f} | {computing:.1f} |"
+        )
     print(f"\nEach shard exactly once: {'yes' if exactly_once else f'NO, {once} of {rows.count()}'}.")
     print(f"Shards a second: {len(claims) / wall:.1f}.")
     if overhead is not None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -216,7 +217,8 @@ def fail_lost_shards(reason: str, *, of_worker: WorkerNode | None = None) -> int
     lost = running.filter(worker=of_worker) if of_worker else running.filter(lease_expires__lt=Now())
     found = list(lost.values_list("pk", "fence"))
     for shard_id, fence in found:
-        fail_attempt(shard_id, fence, reason)
+        with structlog.contextvars.bound_contextvars(shard=shard_id):
+            fail_attempt(shard_id, fence, reason)
     return len(found)
 
 

@@ -37,7 +37,8 @@ parts = [results_of(benchmark, experiment_index=number) for number in (0, 1)]
 print("STATE", json.dumps(dict(
     state=benchmark.state, problem=benchmark.problem,
     images=[list(part.images) for part in parts], failures=[failure for part in parts for failure in part.failures],
-    figures=[{{name: values.tolist() for name, values in part.scalars.items() if not name.startswith("map_") and name != "seconds"}}
+    figures=[{{name: values.tolist() for name, values in part.scalars.items()
+               if not name.startswith("map_") and name != "seconds"}}
              for part in parts],
     summary=benchmark.figures, events=list(benchmark.events.values_list("seq", "kind")),
     shards=benchmark.shards.count(), results=ShardResult.objects.filter(shard__benchmark=benchmark).count(),

@@ -17,6 +17,8 @@ import structlog
 from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
+from webapp.metrics.registry import SOCKETS
+
 log = structlog.get_logger(__name__)
 COME_BACK = 1012
 """The code with which such a socket closes: the service was started again."""
@@ -39,11 +41,13 @@ class BrokerMemory:
     def watching(self, close: Close) -> Iterator[None]:
         """Has `close` called once when its socket would hear nothing any more."""
         self._sockets[close] = time.monotonic()
+        SOCKETS.inc()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look_again_and_again())
         try:
             yield
         finally:
+            SOCKETS.dec()
             self._sockets.pop(close, None)
 
     async def _look_again_and_again(self) -> None:
