@@ -61,7 +61,7 @@ def supervisor(laboratory: Laboratory, _benchmark: int) -> None:
     application.stop(signal.SIGKILL)
     while application.processes():
         time.sleep(0.1)
-    application.start(wait=False)
+    application.start()
 
 
 def web_server(laboratory: Laboratory, _benchmark: int) -> None:
