@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 # Arguments of the benchmarks.
 BENCH_ARGS ?=
+# As in `make faults FAULTS_ARGS="--on lab --only broker --out table.md"`.
+FAULTS_ARGS ?=
+SECONDS ?= 600
+SEED ?= 1
 
 .PHONY: help
 help: ## This list
@@ -29,6 +33,14 @@ test-lab: $(VENV)/.development ## Run web and system tests on PostgreSQL and Red
 	@sh tools/compile-messages.sh $(BIN)/pybabel
 	@sh tools/install-browser.sh
 	@exec env SALISCOPE_ENV_FILE= sh tools/test-lab.sh $(BIN)/python $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: $(VENV)/.development ## Break everything while benchmarks run, on SQLite and on servers of its own (half an hour each)
+	@exec env -u DATABASE_URL -u REDIS_URL $(BIN)/python -m tests.faults $(FAULTS_ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.development ## Kill at random while benchmarks run (SECONDS=600 SEED=1)
+	@exec env -u DATABASE_URL -u REDIS_URL $(BIN)/python -m tests.faults --soak $(SECONDS) --seed $(SEED) $(FAULTS_ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.development ## Check style, types and the house rules on imports

@@ -73,5 +73,8 @@ SIGN_IN_FAILURES_OF_AN_ACCOUNT: int = env.int("SALISCOPE_SIGN_IN_FAILURES", defa
 """So many for one account from all addresses together within that time close it for everybody. It takes ten addresses
 to reach that, so a colleague cannot lock another one out from a desk, and guessing from many machines gets nowhere."""
 
+METRICS_TOKEN: str = env.str("SALISCOPE_METRICS_TOKEN", default="")
+"""Whoever sends it as a bearer may read /metrics. Without it only this machine may, and not through a proxy."""
+
 AUDIT_KEPT_DAYS: int = env.int("SALISCOPE_AUDIT_KEPT_DAYS", default=365)
 """So long the audit log is kept."""
