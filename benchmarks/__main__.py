@@ -26,7 +26,7 @@ def planned() -> dict[str, list[str]]:
         "ceiling": ["benchmarks.ceiling", "squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"],
         "scoring": ["benchmarks.scoring_efficiency", "--precision", "fp32", "--precision", "fast"],
         "methods": ["benchmarks.method_efficiency"],
-        "memory": ["benchmarks.memory", "--images", "10000"],
+        "memory": ["benchmarks.memory", "--images", "5000"],
         "first_batch": ["benchmarks.first_batch"],
         "peers": ["benchmarks.peers", "--quick"],
     }

@@ -119,9 +119,9 @@ CASES = {
         "500 images": lambda: run(500, insertion(12544), "random_map", 8, None),
     },
     "steps": {
-        "4 steps": lambda: run(20, insertion(12544), "random_map", 8, None),
-        "112 steps": lambda: run(20, insertion(448), "random_map", 8, None),
-        "896 steps": lambda: run(20, insertion(56), "random_map", 8, None),
+        "4 steps": lambda: run(4, insertion(12544), "random_map", 8, None),
+        "112 steps": lambda: run(4, insertion(448), "random_map", 8, None),
+        "896 steps": lambda: run(4, insertion(56), "random_map", 8, None),
     },
     "channels": {
         "Score-CAM of 16 channels": lambda: run(4, insertion(12544), "score_cam", 16, None),

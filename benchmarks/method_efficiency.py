@@ -33,7 +33,7 @@ from saliency_core.scoring.batch_size import find_batch_size
 from saliency_core.scoring.memory import keep_freed_memory
 
 GOAL, TRANSFORMER_GOAL = 0.9, 5.0
-TURNS = 5
+TURNS = 3
 MODELS = {
     "cpu": ("squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"),
     "cuda": ("vgg19", "resnet18", "timm:vit_base_patch16_224"),
@@ -102,7 +102,7 @@ def passes_of(method: Method, images: torch.Tensor) -> Passes:
 
 def rows_of(name: str, device: str) -> Iterator[tuple[str, ...]]:
     classifier = random_classifier(name, device)
-    raw, _ = best_raw_rate(classifier, "fp32")
+    raw, _ = best_raw_rate(classifier, "fp32", turns=2)
     find_batch_size(classifier)
     size = classifier.preprocessing.size
     generator = torch.Generator().manual_seed(0)

@@ -27,7 +27,7 @@ from saliency_core.scoring.scorer import Scorer
 MODELS = {"cpu": ("squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"),
           "cuda": ("vgg19", "resnet18", "timm:vit_base_patch16_224")}  # fmt: skip
 GOAL = 0.95
-TURNS = 7
+TURNS = 5
 
 
 def measured(
