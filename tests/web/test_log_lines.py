@@ -51,6 +51,7 @@ class Node:
 
     def __init__(self) -> None:
         self.row = factories.node()
+        self.label = self.row.label
 
     def takes_work(self) -> bool:
         return True
