@@ -7,6 +7,7 @@ from webapp.common.admin import sign_in as sign_in_to_admin
 
 urlpatterns = [
     path("healthz", include("webapp.health.urls")),
+    path("metrics", include("webapp.metrics.urls")),
     path("admin/login/", sign_in_to_admin, name="admin_sign_in"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),

@@ -31,6 +31,7 @@ from workers import stopping
 from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attempt, give_back, work_waits
 from workers.fetching import CannotFetch
 from workers.node import Node
+from workers.patience import AWAY, patiently
 from workers.planning import plan_queued_benchmarks, planning_waits
 from workers.progress import ShardWatch
 from workers.resources import class_mapping_of, classifier_of, dataset_of, method_of
@@ -138,15 +139,19 @@ def run_claim(node: Node, claim: Claim) -> None:
             "versions": versions(),
             "batch_size": batch_size,
         }
-        deliver(claim, columns, environment)
+        patiently(lambda: deliver(claim, columns, environment))
         log.info("shard_done", seconds=round(time.monotonic() - started, 2))
     except (Interrupted, ClaimLost):
-        give_back(claim)
+        patiently(lambda: give_back(claim))
     except CannotFetch as problem:
         # Another machine may have the files, or this one when the web application is back.
         log.warning("files_not_fetched", problem=str(problem))
-        give_back(claim)
+        patiently(lambda: give_back(claim))
         rests = True
+    except AWAY:
+        # It is no fault of the shard's, so the attempt does not count.
+        log.warning("database_away", exc_info=True)
+        patiently(lambda: give_back(claim))
     except Exception as problem:
         log.exception("shard_failed")
         reason = (

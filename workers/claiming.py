@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
@@ -28,6 +29,10 @@ LEASE_SECONDS = 20.0
 # An image that takes its process down is set aside by this; a machine with a bad day must not be.
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 1.0
+
+
+Packed = Sequence[tuple[bytes, bytes]]
+"""Scalars and curves of each experiment."""
 
 
 class ClaimLost(Exception):
@@ -87,7 +92,7 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
         return None
     owner = shard.benchmark.owner_id
     # This row is the lock behind which a member's shards at work are counted.
-    Turn.objects.update_or_create(owner_id=owner, defaults={"served_at": Now()})
+    _note_turn(owner)
     if is_at_limit(owner):
         raise _AtLimit(owner)
     Shard.objects.filter(pk=shard.pk).update(
@@ -109,6 +114,12 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
         stop=shard.stop,
         specification=shard.benchmark.specification,
     )
+
+
+def _note_turn(owner_id: int) -> None:
+    """One statement in nearly every case: every claim of the member waits for this row."""
+    if not Turn.objects.filter(owner_id=owner_id).update(served_at=Now()):
+        Turn.objects.update_or_create(owner_id=owner_id, defaults={"served_at": Now()})
 
 
 def still_ours(claim: Claim) -> bool:
@@ -133,16 +144,23 @@ def give_back(claim: Claim) -> None:
     )
 
 
-@transaction.atomic
 def deliver(claim: Claim, columns: Sequence[Columns], environment: dict[str, Any]) -> None:
     """Writes a shard's columns, one per experiment, and `done` in one transaction. Raises ClaimLost, writing nothing,
     if it came late.
     """
+    # Before anything is locked: every delivery to the benchmark waits for its row.
+    packed = [part.pack() for part in columns]
+    failed = len({failure["index"] for part in columns for failure in part.failures})
+    with transaction.atomic():
+        _deliver(claim, packed, failed, environment)
+
+
+def _deliver(claim: Claim, packed: Packed, failed: int, environment: dict[str, Any]) -> None:
     benchmark = locked(Benchmark.objects.filter(pk=claim.benchmark_id)).first()
     shard = locked(_claimed(claim)).first()
     if benchmark is None or shard is None or benchmark.state != Benchmark.State.RUNNING:
         raise ClaimLost
-    _write_results(shard, columns)
+    _write_results(shard, packed)
     Shard.objects.filter(pk=shard.pk).update(
         state=Shard.State.DONE,
         progress=1.0,
@@ -158,7 +176,7 @@ def deliver(claim: Claim, columns: Sequence[Columns], environment: dict[str, Any
             "method_index": shard.method_index,
             "start": shard.start,
             "stop": shard.stop,
-            "failed": len({failure["index"] for part in columns for failure in part.failures}),
+            "failed": failed,
             "worker": environment.get("worker"),
         },
     )
@@ -182,7 +200,7 @@ def fail_attempt(shard_id: int, fence: int, reason: str) -> None:
     )
     if last:
         experiments = len(shard.benchmark.specification["experiments"])
-        _write_results(shard, [failed_columns(shard, reason)] * experiments)
+        _write_results(shard, [failed_columns(shard, reason).pack()] * experiments)
     kind = "shard_set_aside" if last else "shard_retried"
     record_event(
         shard.benchmark,
@@ -197,8 +215,7 @@ def fail_attempt(shard_id: int, fence: int, reason: str) -> None:
     )
 
 
-def _write_results(shard: Shard, columns: Sequence[Columns]) -> None:
-    packed = [part.pack() for part in columns]
+def _write_results(shard: Shard, packed: Packed) -> None:
     ShardResult.objects.bulk_create(
         ShardResult(shard=shard, experiment_index=number, scalars=scalars, curves=curves)
         for number, (scalars, curves) in enumerate(packed)
@@ -223,7 +240,8 @@ def fail_lost_shards(reason: str, *, of_worker: WorkerNode | None = None) -> int
     lost = running.filter(worker=of_worker) if of_worker else running.filter(lease_expires__lt=Now())
     found = list(lost.values_list("pk", "fence"))
     for shard_id, fence in found:
-        fail_attempt(shard_id, fence, reason)
+        with structlog.contextvars.bound_contextvars(shard=shard_id):
+            fail_attempt(shard_id, fence, reason)
     return len(found)
 
 

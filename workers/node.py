@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import Error as DatabaseTrouble
+from django.db import close_old_connections, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 
@@ -157,9 +158,13 @@ class Node:
                     tick = self._tick
                 if tick is not None:
                     tick()
-            except DatabaseError as problem:
+            except DatabaseTrouble as problem:
                 log.warning("heartbeat_failed", problem=str(problem))
                 connections.close_all()
+                time.sleep(1.0)
+            except Exception:
+                # Without this thread the worker would seem dead for good, and lose every shard it claims.
+                log.exception("heartbeat_failed")
                 time.sleep(1.0)
             time.sleep(TICK_SECONDS)
 

@@ -17,7 +17,8 @@ import structlog
 
 django.setup()
 
-from django.db import DatabaseError, close_old_connections, connections  # noqa: E402
+from django.db import Error as DatabaseTrouble  # noqa: E402
+from django.db import close_old_connections, connections  # noqa: E402
 from django.db.models import Count, Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 
@@ -53,6 +54,9 @@ SHARE_FOR_INTERIM_FIGURES = 0.1
 # So long may the end of a benchmark wait for its intervals; what takes longer follows afterwards.
 COMPLETION_SECONDS = 5.0
 
+# While the database was away nobody could extend a lease: workers that are still there do so within seconds.
+GRACE_SECONDS = 10.0
+
 _interim_again_at: dict[int, float] = {}
 
 
@@ -61,7 +65,7 @@ def main() -> int:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    hinted = 0.0
+    hinted = grace_until = 0.0
     jobs = JobProcess()
     recorded = False
     while not stop.is_set():
@@ -70,26 +74,28 @@ def main() -> int:
             if not recorded:
                 record_expected_code()
                 recorded = True
-            reconcile()
+            reconcile(expiring=time.monotonic() >= grace_until)
             say_alive()
             jobs.tend()
             if time.monotonic() - hinted >= HINT_EVERY_SECONDS:
                 hint_at_waiting_work()
                 hinted = time.monotonic()
-        except DatabaseError as problem:
+        except DatabaseTrouble as problem:
             log.warning("database_unreachable", problem=str(problem))
             connections.close_all()
+            grace_until = time.monotonic() + GRACE_SECONDS
         stop.wait(PAUSE_SECONDS)
     jobs.stop()
     return 0
 
 
-def reconcile() -> None:
-    """One round over everything but hints."""
-    if silent_workers().update(stopped_at=Now(), activity=""):
-        announce_workers()
+def reconcile(*, expiring: bool = True) -> None:
+    """One round over everything but hints; silence of workers is held against them only if `expiring`."""
+    if expiring:
+        if silent_workers().update(stopped_at=Now(), activity=""):
+            announce_workers()
+        fail_lost_shards("The worker was not heard of any more.")
     forget_workers()
-    fail_lost_shards("The worker was not heard of any more.")
     studio.reclaim_lost_work()
     reclaim_lost_preparations()
     reclaim_lost_datasets()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 
@@ -17,7 +20,7 @@ from webapp.accounts.models import User
 from webapp.asgi import application
 from webapp.benchmarks import transitions
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent, BenchmarkPin
-from webapp.live import session_guard
+from webapp.live import broker_memory, session_guard
 from webapp.live.notices import notify_everybody, notify_members
 from webapp.live.topics import TOPICS
 
@@ -178,3 +181,16 @@ def test_socket_of_an_ended_session_is_closed_instead_of_told(
         transitions.cancel(benchmark)
 
     assert talk(owner, happen, 2)[1] == {"type": "closed", "code": 4401}
+
+
+def test_socket_that_the_broker_has_forgotten_is_closed_so_that_the_page_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broker_memory, "LOOK_SECONDS", 0.1)
+
+    def forget() -> None:
+        time.sleep(0.5)  # The mark has been seen.
+        with redis.Redis.from_url(settings.BROKER_URL) as client:
+            assert client.delete(*client.scan_iter(f"{settings.QUEUE_PREFIX}:channels:*"))
+
+    assert talk(factories.member(), forget, 2)[1] == {"type": "closed", "code": broker_memory.COME_BACK}

@@ -137,6 +137,19 @@ def test_silent_workers_are_marked_and_their_shards_freed() -> None:
     assert shard.fence > claim.fence
 
 
+def test_silence_while_the_database_was_away_is_not_held_against_workers() -> None:
+    factories.running_benchmark(images=4, per_shard=4)
+    node = factories.node()
+    claim = claim_shard(node)
+    WorkerNode.objects.update(heartbeat_at=Now() - timedelta(seconds=60))
+    Shard.objects.update(lease_expires=Now() - timedelta(seconds=60))
+    reconciler.reconcile(expiring=False)
+    node.refresh_from_db()
+    assert node.stopped_at is None
+    deliver(claim, [factories.columns(0, 4)], ENVIRONMENT)
+    assert Shard.objects.get(pk=claim.shard_id).state == Shard.State.DONE
+
+
 def test_preparation_that_lost_its_worker_waits_again() -> None:
     classifier = factories.classifier(state=Classifier.State.PREPARING)
     Classifier.objects.update(lease_expires=Now() - timedelta(seconds=1))

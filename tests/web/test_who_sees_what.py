@@ -136,6 +136,7 @@ JSON = {"name": "comparison", "ending": "json"}
 ADDRESSES = [
     # --- whole pages, and what is the same for all
     anyone("healthz", "get", 503, 503),  # no broker and no workers here; the status says so
+    anyone("metrics", "get", 200, 200),  # of this machine; others have to show the token
     anyone("set_language", "post", 302, 302),
     anyone("accounts:home", "get", 200, 200),
     anyone("accounts:sign_in", "get", 302, 200),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import F
 
@@ -18,6 +19,7 @@ from webapp.common.announcing import send
 
 __all__ = ["announce_progress", "announce_workers", "benchmark_group", "member_group", "record_event", "send"]
 
+log = structlog.get_logger(__name__)
 WORKERS_GROUP = "workers"
 # What changes who waits for the workers; shards that are done are told of by the workers themselves.
 QUEUE_KINDS = frozenset(
@@ -41,6 +43,7 @@ def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None
     Benchmark.objects.filter(pk=benchmark.pk).update(last_event_seq=F("last_event_seq") + 1)
     seq = Benchmark.objects.values_list("last_event_seq", flat=True).get(pk=benchmark.pk)
     event = BenchmarkEvent.objects.create(benchmark=benchmark, seq=seq, kind=kind, payload=payload or {})
+    transaction.on_commit(lambda: log.info(kind, benchmark=benchmark.pk, seq=seq, **_told(payload)))
     transaction.on_commit(
         lambda: send(
             benchmark_group(benchmark.pk), {"type": "benchmark.event", "benchmark": benchmark.pk, "seq": seq}
@@ -49,6 +52,12 @@ def record_event(benchmark: Benchmark, kind: str, payload: dict[str, Any] | None
     if kind in QUEUE_KINDS:
         transaction.on_commit(announce_workers)
     return event
+
+
+def _told(payload: dict[str, Any] | None) -> dict[str, Any]:
+    """What a log line says of an event: which images, and what went wrong."""
+    names = ("method_index", "start", "stop", "attempt", "reason", "worker", "problem")
+    return {name: payload[name] for name in names if payload and name in payload}
 
 
 def announce_progress(benchmark_id: int, payload: dict[str, Any]) -> None:

@@ -16,9 +16,10 @@ log = structlog.get_logger(__name__)
 
 _sender = Celery("saliscope-hints", set_as_current=False)
 _sender.config_from_object("django.conf:settings", namespace="CELERY")
-# A page must not wait for a broker that is away: one try, no pauses.
+# A page must not wait for a broker that is away or hangs: one try, no pauses.
 _sender.conf.broker_transport_options = {
     **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+    "socket_timeout": 3,
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,

@@ -10,6 +10,8 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from webapp.live.broker_memory import COME_BACK, BrokerMemory
+
 SIGNED_OUT = 4401
 """The code with which a socket closes when its session has ended; browsers do not come back after it."""
 CHECK_SECONDS = 1.0
@@ -19,11 +21,13 @@ class SessionGuard:
     """ASGI application between the authentication and the sockets, the same for all of them.
 
     Before a message goes out the session is read anew, at most once a second; if it has ended (signed out here or
-    everywhere, password changed, account closed), the socket is closed and the message is not sent.
+    everywhere, password changed, account closed), the socket is closed and the message is not sent. A socket that the
+    broker has forgotten is closed too.
     """
 
     def __init__(self, application: Any) -> None:
         self.application = application
+        self.broker_memory = BrokerMemory()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         user = scope["user"]
@@ -44,7 +48,14 @@ class SessionGuard:
                     message = {"type": "websocket.close", "code": SIGNED_OUT}
             await send(message)
 
-        await self.application(scope, receive, guarded_send)
+        async def close() -> None:
+            nonlocal closed
+            if not closed:
+                closed = True
+                await send({"type": "websocket.close", "code": COME_BACK})
+
+        with self.broker_memory.watching(close):
+            await self.application(scope, receive, guarded_send)
 
 
 async def signed_in(scope: dict[str, Any]) -> int | None:

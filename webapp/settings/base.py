@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "webapp.metrics.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "webapp.security_headers.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -103,7 +104,15 @@ def _database() -> dict[str, Any]:
         # A file, so that the tests' threads and processes meet the same locks as in use.
         configuration["TEST"] = {"NAME": str(STATE_DIR / "tests.sqlite3")}
     else:
-        configuration.setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+        # A server that has gone without a word is noticed within half a minute: the heartbeat that keeps a shard waits.
+        patience = {
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 20_000,
+        }
+        configuration["OPTIONS"] = patience | configuration.get("OPTIONS", {})
         # Under ASGI a request has a thread of its own, so there is nothing to keep a connection for, unless said so.
         configuration["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=0)
         configuration["CONN_HEALTH_CHECKS"] = True

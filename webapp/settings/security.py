@@ -62,6 +62,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Ten wrong passwords for one account from one address close that pair for a quarter of an hour.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+# The server's word (see NUM_PROXIES), never a header's, whatever other packages are installed.
+AXES_CLIENT_IP_CALLABLE = "webapp.common.client_address.client_address"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "webapp.accounts.sign_in_limits.counted_name"
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"
@@ -70,6 +72,9 @@ AXES_VERBOSE = False
 SIGN_IN_FAILURES_OF_AN_ACCOUNT: int = env.int("SALISCOPE_SIGN_IN_FAILURES", default=100)
 """So many for one account from all addresses together within that time close it for everybody. It takes ten addresses
 to reach that, so a colleague cannot lock another one out from a desk, and guessing from many machines gets nowhere."""
+
+METRICS_TOKEN: str = env.str("SALISCOPE_METRICS_TOKEN", default="")
+"""Whoever sends it as a bearer may read /metrics. Without it only this machine may, and not through a proxy."""
 
 AUDIT_KEPT_DAYS: int = env.int("SALISCOPE_AUDIT_KEPT_DAYS", default=365)
 """So long the audit log is kept."""

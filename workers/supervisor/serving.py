@@ -52,7 +52,8 @@ def work(options: plan.WorkerOptions | None = None) -> None:
                 "No broker answers: set REDIS_URL and DATABASE_URL to those of the web server, "
                 "or use `make run` for everything on one machine."
             )
-        with Supervisor(state / "logs") as supervisor:
+        # Several machines may share the state directory.
+        with Supervisor(state / "logs" / socket.gethostname()) as supervisor:
             supervisor.start(programs)
             say(f"Started {', '.join(program.name for program in programs)}. Ctrl-C stops them.")
             supervisor.run()

@@ -73,7 +73,7 @@ class BenchmarkRequestSerializer(serializers.Serializer):
     precision = serializers.ChoiceField(
         PRECISIONS,
         default=USUAL_PRECISION,
-        help_text="Of the scores; fast is bfloat16. Maps are always fp32.",
+        help_text="Of the scores; fast is 16 bits (float16 on GPUs, bfloat16 on processors). Maps are always fp32.",
     )
     priority = serializers.ChoiceField(
         PRIORITIES,

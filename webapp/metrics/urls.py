@@ -1,0 +1,5 @@
+from django.urls import path
+
+from webapp.metrics import views
+
+urlpatterns = [path("", views.metrics, name="metrics")]
