@@ -29,6 +29,7 @@ from webapp.library.models import Classifier, ForwardRate
 from webapp.library.services import correct_batch_size, correct_forward_rate, record_forward_rate
 from workers import stopping
 from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attempt, give_back, work_waits
+from workers.fetching import CannotFetch
 from workers.node import Node
 from workers.patience import AWAY, patiently
 from workers.planning import plan_queued_benchmarks, planning_waits
@@ -39,6 +40,8 @@ log = structlog.get_logger(__name__)
 LEAST_SECONDS_TO_JUDGE_BY = 3.0
 # Long enough for the other worker to be the one that waits for the next hint.
 PASSING_ON_SECONDS = 0.5
+REST_SECONDS = 30.0
+CANNOT_FETCH = "files can't be fetched"
 
 
 def work_once(node: Node) -> None:
@@ -127,6 +130,7 @@ def run_claim(node: Node, claim: Claim) -> None:
     watch = ShardWatch(claim, stop_requested=stopping.requested)
     node.watch(watch.tick, f"benchmark #{claim.benchmark_id}, images {claim.start + 1}–{claim.stop}")
     started = time.monotonic()
+    rests = False
     try:
         columns, batch_size = run_shard(node, claim, watch)
         environment = {
@@ -139,6 +143,11 @@ def run_claim(node: Node, claim: Claim) -> None:
         log.info("shard_done", seconds=round(time.monotonic() - started, 2))
     except (Interrupted, ClaimLost):
         patiently(lambda: give_back(claim))
+    except CannotFetch as problem:
+        # Another machine may have the files, or this one when the web application is back.
+        log.warning("files_not_fetched", problem=str(problem))
+        patiently(lambda: give_back(claim))
+        rests = True
     except AWAY:
         # It is no fault of the shard's, so the attempt does not count.
         log.warning("database_away", exc_info=True)
@@ -151,6 +160,8 @@ def run_claim(node: Node, claim: Claim) -> None:
         fail_attempt(claim.shard_id, claim.fence, reason)
     finally:
         node.watch(None)
+    if rests:
+        node.rest(REST_SECONDS, CANNOT_FETCH)
 
 
 def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> tuple[list[Columns], int]:

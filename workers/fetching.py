@@ -25,6 +25,7 @@ from webapp.worker_files.dataset_archives import ENTRY_HEADER
 from workers import stopping
 
 SILENCE_SECONDS = 60.0
+NOT_THERE = 404
 CHUNK_BYTES = 1 << 20
 ENTRY_FILE = "entry"
 FILES = "files"
@@ -32,12 +33,18 @@ FILES = "files"
 log = structlog.get_logger(__name__)
 
 
+class CannotFetch(SaliscopeError):
+    """The web application can't be reached, does not know this machine, or broke off: no fault of what is asked for."""
+
+
 def can_fetch() -> bool:
     return bool(settings.WEB_URL)
 
 
 def fetch_weights(path: Path) -> None:
-    """Brings the file that is named by its SHA-256 to `path`. Raises WeightsError; nothing is left behind then."""
+    """Brings the file that is named by its SHA-256 to `path`. Raises WeightsError or CannotFetch; nothing is left
+    behind then.
+    """
     with _one_at_a_time(path.parent, path.name):
         if path.is_file():
             return  # Another worker of this machine was first.
@@ -52,7 +59,7 @@ def fetch_weights(path: Path) -> None:
                 )
             draft.replace(path)
         except (OSError, HTTPException) as problem:
-            raise _broken_off(WeightsError, f"the weights {path.name[:12]}…", problem) from problem
+            raise _broken_off(f"the weights {path.name[:12]}…", problem) from problem
         finally:
             draft.unlink(missing_ok=True)
     log.info("weights_fetched", sha256=path.name[:12])
@@ -68,7 +75,9 @@ def fetched_dataset(format: str, fingerprint: str) -> Path | None:
 
 
 def fetch_dataset(format: str, fingerprint: str) -> Path:
-    """Brings a data set here and says where it is opened. Raises DatasetError; nothing is left behind then."""
+    """Brings a data set here and says where it is opened. Raises DatasetError or CannotFetch; nothing is left behind
+    then.
+    """
     place = _place(format, fingerprint)
     place.parent.mkdir(parents=True, exist_ok=True)
     with _one_at_a_time(place.parent, place.name):
@@ -89,7 +98,7 @@ def fetch_dataset(format: str, fingerprint: str) -> Path:
             (draft / ENTRY_FILE).write_text(str(entry), encoding="utf-8")
             draft.replace(place)
         except (OSError, HTTPException, tarfile.TarError) as problem:
-            raise _broken_off(DatasetError, "the data set", problem) from problem
+            raise _broken_off("the data set", problem) from problem
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     log.info("data_set_fetched", fingerprint=fingerprint[:12])
@@ -153,13 +162,14 @@ def _answer(address: str, error: type[SaliscopeError]) -> HTTPResponse:
         with refusal:
             plain = refusal.headers.get_content_type() == "text/plain"
             said = refusal.read(500).decode("utf-8", "replace") if plain else ""
-        raise error(
+        kind = error if refusal.code == NOT_THERE else CannotFetch
+        raise kind(
             f"This machine lacks a file that it asked {settings.WEB_URL} for, which answered {refusal.code}: "
             f"{said or refusal.reason}"
         ) from None
     except (urllib.error.URLError, OSError, ValueError) as problem:
         reason = getattr(problem, "reason", problem)
-        raise error(
+        raise CannotFetch(
             f"This machine lacks a file and can't ask {settings.WEB_URL} for it ({reason}): correct SALISCOPE_WEB_URL."
         ) from problem
 
@@ -175,8 +185,8 @@ def _copy(source: IO[bytes] | HTTPResponse, target: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _broken_off(error: type[SaliscopeError], what: str, problem: Exception) -> SaliscopeError:
-    return error(f"Fetching {what} from {settings.WEB_URL} was broken off: {problem}")
+def _broken_off(what: str, problem: Exception) -> CannotFetch:
+    return CannotFetch(f"Fetching {what} from {settings.WEB_URL} was broken off: {problem}")
 
 
 @contextmanager

@@ -42,6 +42,7 @@ class Node:
         self.code = code_version()
         self.row: WorkerNode | None = None
         self._told_of = ""
+        self._rests_until = 0.0
         self._on_drained = on_drained
         self._busy = False
         self._tick: Callable[[], None] | None = None
@@ -78,9 +79,17 @@ class Node:
         announce_workers()
 
     def takes_work(self) -> bool:
-        """Whether an administrator wants it to take new work, and its code is the installation's."""
+        """Whether an administrator wants it to take new work, its code is the installation's, and it does not rest."""
+        if time.monotonic() < self._rests_until:
+            return False
         self._tell_of_other_code()
         return workers_taking_work().filter(pk=self.registered().pk).exists()
+
+    def rest(self, seconds: float, activity: str) -> None:
+        """Takes no work for a while, for a reason that the others see: it would only fail again at once."""
+        self._rests_until = time.monotonic() + seconds
+        WorkerNode.objects.filter(pk=self.registered().pk).update(activity=activity)
+        announce_workers()
 
     def _tell_of_other_code(self) -> None:
         expected = expected_code()

@@ -18,6 +18,8 @@ from workers import healthy
 
 DOCKER = REPOSITORY / "docker"
 FILES = ("compose.yaml", "compose.workers.yaml")
+OF_COMPOSE = {"ADDRESS", "SALISCOPE_HSTS_SECONDS"}
+"""Variables that have a usual value and need no line in example.env."""
 OWN = {"web", "reconciler", "worker", "worker-cpu"}
 
 
@@ -63,6 +65,20 @@ def test_workers_get_gpus_by_a_reservation_and_a_profile() -> None:
         assert device == {"driver": "nvidia", "count": "all", "capabilities": ["gpu"]}
         assert (services["worker"]["profiles"], services["worker-cpu"]["profiles"]) == (["gpu"], ["cpu"])
         assert "deploy" not in services["worker-cpu"]
+
+
+def test_workers_of_another_machine_can_fetch_what_they_lack() -> None:
+    for service in compose("compose.workers.yaml")["services"].values():
+        given = service["environment"]
+        assert given["SALISCOPE_WEB_URL"] == "${SALISCOPE_WEB_URL:?set it in docker/.env}"
+        assert given["SALISCOPE_WORKER_TOKEN"] == "${SALISCOPE_WORKER_TOKEN:?set it in docker/.env}"
+        assert given["SALISCOPE_DATASET_ROOTS"] == "/datasets"
+        assert service["command"].startswith("python -m workers --no-studio")
+    web = compose("compose.yaml")["services"]["web"]
+    assert web["environment"]["SALISCOPE_WORKER_TOKEN"] == "${SALISCOPE_WORKER_TOKEN:-}"
+    known = {line.lstrip("#").partition("=")[0] for line in (DOCKER / "example.env").read_text().splitlines()}
+    for name in FILES:
+        assert set(re.findall(r"\$\{(\w+)", (DOCKER / name).read_text())) - known <= OF_COMPOSE
 
 
 def test_what_the_images_copy_is_let_in_and_nothing_else() -> None:

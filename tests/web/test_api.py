@@ -197,8 +197,7 @@ def test_queries_do_not_grow_with_the_list(
         script.get("datasets")
     with django_assert_max_num_queries(1):
         script.get("methods")
-    # The token, the workers, the code that they should have.
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(3):  # The token, the workers, the code that they should run.
         script.get("workers")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.weights import sha256_of
@@ -27,14 +28,16 @@ from tests.application import free_port
 from tests.conftest import REPOSITORY
 from tests.web import factories
 from webapp.benchmarks.models import Shard
+from webapp.benchmarks.queue import workers_at_work
 from webapp.library.dataset_looks import row_fields
 from webapp.library.models import Classifier, Dataset
 from webapp.worker_files.dataset_archives import archive_of
 from workers import resources
-from workers.benchmarking import run_shard
+from workers.benchmarking import REST_SECONDS, run_claim, run_shard
 from workers.claiming import claim_shard
 from workers.dataset_places import dataset_here
-from workers.fetching import fetch_dataset, fetch_weights, unpack
+from workers.fetching import CannotFetch, fetch_dataset, fetch_weights, unpack
+from workers.node import Node
 from workers.parent_death import die_with_parent
 from workers.progress import ShardWatch
 from workers.resources import stored_weights
@@ -201,9 +204,9 @@ def test_another_token_is_refused_and_none_finds_nothing(
 ) -> None:
     settings.WEB_URL = served.url
     settings.WORKER_TOKEN = TOKEN.replace("twenty", "thirty")
-    with pytest.raises(WeightsError, match="answered 403: This is not the token of the web application"):
+    with pytest.raises(CannotFetch, match="answered 403: This is not the token of the web application"):
         stored_weights(SHA256)
-    with pytest.raises(DatasetError, match="answered 403"):
+    with pytest.raises(CannotFetch, match="answered 403"):
         fetch_dataset("shapes", "ab" * 32)
     address = f"{served.url}/worker-files/weights/{SHA256}.safetensors"
     with pytest.raises(urllib.error.HTTPError, match="403"):
@@ -224,6 +227,28 @@ def test_a_web_application_without_a_token_hands_out_nothing(
         process.kill()
         process.wait()
         machine.url = before
+
+
+def test_a_shard_whose_files_cannot_be_fetched_costs_no_attempt_and_the_worker_rests(
+    machine: WebMachine, second: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard_on_another_machine(machine)
+    settings.WEB_URL = f"http://127.0.0.1:{free_port()}"  # Nobody listens there: the web server starts anew.
+    monkeypatch.setenv("SALISCOPE_WORKER_NAME", "worker of the second machine")
+    node = Node("benchmark", "cpu")
+    node._register()
+    assert node.takes_work()
+    with capture_logs() as told:
+        run_claim(node, claim_shard(node.row))
+    (line,) = (line for line in told if line["event"] == "files_not_fetched")
+    assert "Connection refused" in line["problem"]
+    assert list(Shard.objects.values_list("state", "attempt", "problem")) == [("waiting", 0, "")]
+    assert not node.takes_work()
+    (shown,) = workers_at_work(factories.member())
+    assert shown.activity == "can't fetch files from the web application, tries again: see its log"
+    # Half a minute later.
+    node._rests_until -= REST_SECONDS
+    assert node.takes_work()
 
 
 def test_damaged_weights_are_not_kept(served: WebMachine, second: Path, settings: Any) -> None:

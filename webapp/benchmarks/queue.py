@@ -103,6 +103,7 @@ def activity_text(activity: str) -> str:
         "measuring a map": _("measuring a map"),
         "measuring a model": _("measuring the speed of a model"),
         "preparing a model": _("preparing a model"),
+        "files can't be fetched": _("can't fetch files from the web application, tries again: see its log"),
     }
     text = texts.get(" ".join("#" if word == number else word for word in words), "")
     return text % {"number": number} if "%(number)s" in text else text or activity
