@@ -52,10 +52,17 @@ def work_once(node: Node) -> None:
         return
     claim = claim_shard(node.registered())
     if claim is not None:
+        wake_idle_worker()
         with structlog.contextvars.bound_contextvars(benchmark=claim.benchmark_id, shard=claim.shard_id):
             run_claim(node, claim)
         if work_waits() and not stopping.requested():
             hints.wake_benchmark_workers()
+
+
+def wake_idle_worker() -> None:
+    """While this worker computes, others wait for hints: so all of them are at work within moments."""
+    if work_waits() and idle_benchmark_worker_exists():
+        hints.wake_benchmark_workers()
 
 
 def pass_hint_on() -> None:
