@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 
 # pytest's arguments, as in `make test PYTEST_ARGS="tests/web -k cancel"`.
 PYTEST_ARGS ?=
+# Arguments of the benchmarks.
+BENCH_ARGS ?=
 # As in `make faults FAULTS_ARGS="--on lab --only broker --out table.md"`.
 FAULTS_ARGS ?=
 SECONDS ?= 600
@@ -47,6 +49,18 @@ lint: $(VENV)/.development ## Check style, types and the house rules on imports
 	$(BIN)/mypy saliency_core
 	$(BIN)/lint-imports --no-cache
 
+.PHONY: bench
+bench: $(VENV)/.development ## Measure speed and memory; tables in var/bench (BENCH_ARGS="--only scoring")
+	@exec env SALISCOPE_ENV_FILE= $(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: bench-web
+bench-web: $(VENV)/.development ## Measure the pages of a lab with 5,000 benchmarks (needs PostgreSQL; minutes)
+	@exec $(BIN)/python -m benchmarks.web_load $(BENCH_ARGS)
+
+.PHONY: peers
+peers: ## Install the libraries that `make bench` compares with, in .venv-peers
+	@sh tools/install.sh .venv-peers peers benchmarks/peers/requirements.txt
+
 .PHONY: screenshots
 screenshots: $(VENV)/.development ## Take pictures of every page into docs/screenshots
 	@sh tools/compile-messages.sh $(BIN)/pybabel
@@ -55,7 +69,7 @@ screenshots: $(VENV)/.development ## Take pictures of every page into docs/scree
 
 .PHONY: clean
 clean: ## Remove the virtual environment, compiled translations and caches (var/ is kept)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache locale/*/LC_MESSAGES/*.mo
+	rm -rf $(VENV) .venv-peers .pytest_cache .mypy_cache .ruff_cache locale/*/LC_MESSAGES/*.mo
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # Stamps hold the requirements they stand for: they are compared by content, as times change with every checkout.

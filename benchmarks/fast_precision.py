@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
 from saliency_core import create_method, load_classifier
-from saliency_core.datasets.base import open_dataset
+from saliency_core.datasets.base import Dataset, open_dataset
 from saliency_core.datasets.subset import subset_indices
 from saliency_core.experiments.base import create_experiment
 from saliency_core.experiments.columns import Columns
@@ -38,9 +39,19 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--method", default="grad_cam")
     options = parser.parse_args()
-    classifier = load_classifier(options.model, weights=options.weights, device=options.device)
     dataset = open_dataset(options.format, options.dataset)
-    indices = subset_indices(len(dataset), min(options.limit, len(dataset)), seed=0)
+    for line in compared(
+        options.model, options.weights, options.device, options.method, dataset, options.limit
+    ):
+        print(line, flush=True)
+
+
+def compared(
+    model: str, weights: str | None, device: str, method: str, dataset: Dataset, limit: int
+) -> Iterator[str]:
+    """Line by line what both precisions give on ``limit`` images."""
+    classifier = load_classifier(model, weights=weights, device=device)
+    indices = subset_indices(len(dataset), min(limit, len(dataset)), seed=0)
     found: dict[str, Columns] = {}
     for precision in ("fp32", "fast"):
         find_batch_size(classifier, precision)
@@ -49,18 +60,17 @@ def main() -> None:
             classifier,
             dataset,
             indices,
-            create_method(options.method, classifier),
+            create_method(method, classifier),
             [create_experiment("insertion_deletion", "thesis@1")],
             Scorer(classifier, precision=precision),
         )
-        print(f"{precision}: {(time.perf_counter() - start) / len(indices):.2f} s an image", flush=True)
-    images = len(found["fp32"])
-    print(f"{classifier.title}, {options.method}, {images} images; points of 100")
+        yield f"{precision}: {(time.perf_counter() - start) / len(indices):.3f} s an image"
+    yield f"{classifier.title}, {method}, {len(found['fp32'])} images; points of 100"
     for figure in FIGURES:
         full, fast = (100 * found[precision].scalars[figure] for precision in ("fp32", "fast"))
         moved = fast.mean() - full.mean()
         verdict = "within" if abs(moved) <= GOAL_POINTS else "OVER"
-        print(
+        yield (
             f"{figure}: fp32 {full.mean():.3f}, fast {fast.mean():.3f}, moved {moved:+.4f} ({verdict} {GOAL_POINTS}); "
             f"largest of one image {np.abs(fast - full).max():.3f}"
         )

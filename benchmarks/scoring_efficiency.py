@@ -13,25 +13,15 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
-from benchmarks.models import random_classifier
-from saliency_core.classifiers.classifier import Classifier
-from saliency_core.experiments.base import Explained, create_experiment
-from saliency_core.methods.registry import create_method
-from saliency_core.provenance import device_name
-from saliency_core.scoring.batch_size import (
-    CANDIDATES,
-    choose_batch_size,
-    measure_batch_sizes,
-    remember_batch_size,
-)
+from benchmarks.models import random_classifier, random_explained
+from benchmarks.raw_rate import best_raw_rate, seconds
+from benchmarks.tables import markdown, write
+from saliency_core.experiments.base import create_experiment
+from saliency_core.experiments.runner import IMAGES_PER_CHUNK
+from saliency_core.scoring.batch_size import choose_batch_size, measure_batch_sizes, remember_batch_size
 from saliency_core.scoring.memory import keep_freed_memory
-from saliency_core.scoring.precision import network_in, numeric_precision
 from saliency_core.scoring.scorer import Scorer
 
 MODELS = {"cpu": ("squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"),
@@ -40,84 +30,25 @@ GOAL = 0.95
 TURNS = 7
 
 
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
-class RawRate:
-    """Forward passes of the bare network in one batch size and memory format."""
-
-    def __init__(
-        self, classifier: Classifier, precision: str, batch_size: int, memory_format: torch.memory_format
-    ) -> None:
-        size = classifier.preprocessing.size
-        self.classifier, self.precision, self.batch_size = classifier, precision, batch_size
-        images = torch.randn(batch_size, 3, size, size, device=classifier.device)
-        self.images = images.contiguous(memory_format=memory_format)
-        self.network = network_in(precision, classifier)
-
-    def passes_per_second(self, at_least: float) -> float:
-        device, done, spent = self.classifier.device, 0, 0.0
-        with torch.inference_mode(), numeric_precision(self.precision, device):
-            while spent < at_least:
-                spent += seconds(lambda: self.network(self.images), device)
-                done += self.batch_size
-        return done / spent
-
-
-def best_raw_rate(classifier: Classifier, precision: str) -> tuple[RawRate, str]:
-    """The fastest of all batch sizes and both memory formats, each timed in three turns of which the best counts."""
-    formats = {"channels last": torch.channels_last, "contiguous": torch.contiguous_format}
-    tried = {
-        f"batch {batch_size}, {name}": RawRate(classifier, precision, batch_size, memory_format)
-        for batch_size in CANDIDATES[classifier.device.type]
-        for name, memory_format in formats.items()
-    }
-    best = dict.fromkeys(tried, 0.0)
-    for _ in range(4):  # the first turn warms up
-        for name, raw in tried.items():
-            best[name] = max(best[name], raw.passes_per_second(0.25))
-    fastest = max(best, key=lambda name: best[name])
-    return tried[fastest], fastest
-
-
-def measured(name: str, device: str, precision: str) -> dict[str, object]:
+def measured(
+    name: str, device: str, precision: str, turns: int = TURNS, at_least: float = 1.0
+) -> dict[str, object]:
+    """A row of the table; the raw rate is timed for ``at_least`` seconds before and after every turn."""
     classifier = random_classifier(name, device)
-    raw, setting = best_raw_rate(classifier, precision)
     rates = measure_batch_sizes(classifier, precision)
     remember_batch_size(classifier, precision, choose_batch_size(rates))
+    raw, setting = best_raw_rate(classifier, precision)
     scorer = Scorer(classifier, precision=precision)
     experiment = create_experiment("insertion_deletion", "thesis@1")
-    images_at_once = 1 if device == "cpu" else 8
-    size = classifier.preprocessing.size
-    generator = torch.Generator().manual_seed(0)
-    explained = Explained(
-        classifier=classifier,
-        method=create_method("random_map", classifier),
-        images=torch.randn(images_at_once, 3, size, size, generator=generator).to(classifier.device),
-        maps=torch.rand(images_at_once, size, size, generator=generator).to(classifier.device),
-        targets=torch.zeros(images_at_once, dtype=torch.int64, device=classifier.device),
-        labels=torch.zeros(images_at_once, dtype=torch.int64, device=classifier.device),
-        degenerate=torch.zeros(images_at_once, dtype=torch.bool, device=classifier.device),
-        identifiers=[str(number) for number in range(images_at_once)],
-        indices=list(range(images_at_once)),
-        truths=[None] * images_at_once,
-        unit_labels=[None] * images_at_once,
-        scorer=scorer,
-    )
+    images_at_once = IMAGES_PER_CHUNK[device]
+    given = random_explained(classifier, scorer, images_at_once)
     forwards = experiment.forwards_per_image(experiment.protocol) * images_at_once
-    experiment.measure(explained)
+    experiment.measure(given)
     ratios, raw_rates, scored = [], [], []
-    for _ in range(TURNS):
-        before = raw.passes_per_second(1.0)
-        spent = seconds(lambda: experiment.measure(explained), classifier.device)
-        raw_rates.append((before + raw.passes_per_second(1.0)) / 2)
+    for _ in range(turns):
+        before = raw.passes_per_second(at_least)
+        spent = seconds(lambda: experiment.measure(given), classifier.device)
+        raw_rates.append((before + raw.passes_per_second(at_least)) / 2)
         scored.append(forwards / spent)
         ratios.append(scored[-1] / raw_rates[-1])
     return {
@@ -143,29 +74,36 @@ def main() -> None:
         for precision in options.precision or ("fp32",):
             row = measured(name, options.device, precision)
             rows.append(row)
-            print(
-                f"{row['model']}, {precision}: raw {row['raw']:.1f} forwards/s ({row['raw_setting']}), scored "
-                f"{row['scored']:.1f}/s in batches of {row['batch']}, {row['images']:.2f} images/s, "
-                f"efficiency {row['efficiency']:.2f}",
-                flush=True,
-            )
-    if options.table:
-        options.table.write_text(table(rows, device_name(torch.device(options.device))), encoding="utf-8")
+            print(line(row), flush=True)
+    write(options.table, table(rows, options.device))
+
+
+def line(row: dict[str, object]) -> str:
+    return (
+        f"{row['model']}, {row['precision']}: raw {row['raw']:.1f} forwards/s ({row['raw_setting']}), scored "
+        f"{row['scored']:.1f}/s in batches of {row['batch']}, {row['images']:.2f} images/s, "
+        f"efficiency {row['efficiency']:.2f}"
+    )
 
 
 def table(rows: list[dict[str, object]], device: str) -> str:
-    lines = [
-        f"Device: {device}, torch {torch.__version__}, {torch.get_num_threads()} threads.",
-        "",
-        "| model | precision | raw forwards/s | at | scored/s | batch | images/s | efficiency |",
-        "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: |",
-    ]
-    for row in rows:
-        lines.append(
-            f"| {row['model']} | {row['precision']} | {row['raw']:.1f} | {row['raw_setting']} | {row['scored']:.1f} | "
-            f"{row['batch']} | {row['images']:.2f} | {row['efficiency']:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
+    headings = (
+        "model",
+        "precision",
+        ">raw forwards/s",
+        "at",
+        ">scored/s",
+        ">batch",
+        ">images/s",
+        ">efficiency",
+    )
+    cells = [
+        (row["model"], row["precision"], f"{row['raw']:.1f}", row["raw_setting"], f"{row['scored']:.1f}",
+         row["batch"], f"{row['images']:.2f}", f"{row['efficiency']:.2f}")
+        for row in rows
+    ]  # fmt: skip
+    title = f"Insertion and deletion: share of the raw forward rate (goal {GOAL})"
+    return markdown(title, headings, cells, device)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class Application:
     state_dir: Path
     port: int
     environment: dict[str, str]
+    code: Path = REPOSITORY
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
 
     @property
@@ -53,7 +54,7 @@ class Application:
         with self._output_file.open("w") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "workers", "serve"],
-                cwd=REPOSITORY,
+                cwd=self.code,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -128,7 +129,7 @@ class Application:
         """Runs `manage.py` on this installation and gives what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=REPOSITORY,
+            cwd=self.code,
             env=self.environment,
             capture_output=True,
             text=True,

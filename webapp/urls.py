@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("webapp.comparisons.urls")),
     path("", include("webapp.backups.urls")),
     path("", include("webapp.benchmarks.urls")),
+    path("", include("webapp.worker_files.urls")),
 ]
 
 handler400 = "webapp.error_pages.bad_request"

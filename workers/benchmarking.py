@@ -21,7 +21,7 @@ from saliency_core.scoring.scorer import Scorer
 from webapp.benchmarks.estimates import forwards_per_image
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.models import Benchmark
-from webapp.benchmarks.selectors import idle_benchmark_worker_exists
+from webapp.benchmarks.selectors import idle_labels
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION, activation_part
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common import hints
@@ -31,7 +31,7 @@ from workers import stopping
 from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attempt, give_back, work_waits
 from workers.node import Node
 from workers.patience import AWAY, patiently
-from workers.planning import plan_queued_benchmarks
+from workers.planning import plan_queued_benchmarks, planning_waits
 from workers.progress import ShardWatch
 from workers.resources import class_mapping_of, classifier_of, dataset_of, method_of
 
@@ -44,30 +44,34 @@ PASSING_ON_SECONDS = 0.5
 def work_once(node: Node) -> None:
     """One turn. Wakes another as long as there is work, so that turns stay short and the queue short too."""
     if not node.takes_work():
-        pass_hint_on()
+        pass_hint_on(node)
         return
     measure_missing_rates(node)
-    plan_queued_benchmarks(node.device_name)
+    plan_queued_benchmarks(node.device_name, node.label)
     if stopping.requested():
         return
     claim = claim_shard(node.registered())
-    if claim is not None:
-        wake_idle_worker()
+    if claim is None:
+        pass_hint_on(node)
+    else:
+        wake_idle_worker(node)
         with structlog.contextvars.bound_contextvars(benchmark=claim.benchmark_id, shard=claim.shard_id):
             run_claim(node, claim)
         if work_waits() and not stopping.requested():
             hints.wake_benchmark_workers()
 
 
-def wake_idle_worker() -> None:
+def wake_idle_worker(node: Node) -> None:
     """While this worker computes, others wait for hints: so all of them are at work within moments."""
-    if work_waits() and idle_benchmark_worker_exists():
+    others = idle_labels(but=node.registered())
+    if others and work_waits(others):
         hints.wake_benchmark_workers()
 
 
-def pass_hint_on() -> None:
-    """A worker that takes no work has got a hint that another one may wait for."""
-    if work_waits() and idle_benchmark_worker_exists():
+def pass_hint_on(node: Node) -> None:
+    """A worker that takes no work, or none of what waits, has got a hint that another one may wait for."""
+    others = idle_labels(but=node.registered())
+    if others and (work_waits(others) or planning_waits(others)):
         time.sleep(PASSING_ON_SECONDS)
         hints.wake_benchmark_workers()
 

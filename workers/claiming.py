@@ -6,19 +6,21 @@ that was thought dead and wakes up again changes nothing. Times are the database
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from saliency_core.datasets.base import open_dataset
 from saliency_core.errors import DatasetError
 from saliency_core.experiments.columns import Columns
 from webapp.benchmarks.events import record_event
+from webapp.benchmarks.expected_code import workers_taking_work
+from webapp.benchmarks.limits import is_at_limit, owners_at_limit
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common.database import locked, locked_skipping, now_plus
@@ -50,27 +52,37 @@ class Claim:
     specification: dict[str, Any]
 
 
-@transaction.atomic
+class _AtLimit(Exception):
+    """The member has as many shards at work as they may."""
+
+
 def claim_shard(node: WorkerNode) -> Claim | None:
-    """Takes the next waiting shard of a running benchmark; members are served in turn. None if nothing waits, or if
-    an administrator wants the worker to take no new work.
+    """Takes the next waiting shard of a running benchmark: of the highest priority; there, members are served in turn;
+    and of a member's in the order of their queueing. None if nothing waits that this worker may take, or if it
+    is to take no new work: an administrator wants it so, or its code is not the installation's.
     """
-    if not WorkerNode.objects.filter(pk=node.pk, mode=WorkerNode.Mode.WORKING).exists():
+    passed_over: set[int] = set()
+    while True:
+        try:
+            return _claim_next(node, passed_over)
+        except _AtLimit as limit:
+            # Another worker was first, and everything that was locked for the try is free again.
+            passed_over.add(limit.args[0])
+
+
+@transaction.atomic
+def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
+    row = workers_taking_work().filter(pk=node.pk).first()
+    if row is None:
         return None
-    waiting = (
-        Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
-        .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
-        .order_by(
-            F("benchmark__owner__turn__served_at").asc(nulls_first=True),
-            "benchmark_id",
-            "method_index",
-            "start",
-        )
-        .select_related("benchmark")
-    )
-    shard = locked_skipping(waiting).first()
+    shard = _next_shard(row.label, passed_over)
     if shard is None:
         return None
+    owner = shard.benchmark.owner_id
+    # This row is the lock behind which a member's shards at work are counted.
+    _note_turn(owner)
+    if is_at_limit(owner):
+        raise _AtLimit(owner)
     Shard.objects.filter(pk=shard.pk).update(
         state=Shard.State.RUNNING,
         fence=F("fence") + 1,
@@ -81,7 +93,6 @@ def claim_shard(node: WorkerNode) -> Claim | None:
         lease_expires=now_plus(LEASE_SECONDS),
         problem="",
     )
-    _note_turn(shard.benchmark.owner_id)
     return Claim(
         shard_id=shard.pk,
         benchmark_id=shard.benchmark_id,
@@ -91,6 +102,26 @@ def claim_shard(node: WorkerNode) -> Claim | None:
         stop=shard.stop,
         specification=shard.benchmark.specification,
     )
+
+
+def _next_shard(label: str, passed_over: Collection[int]) -> Shard | None:
+    """First the benchmark, then its first shard that nobody else is about to take: a sort of all shards that wait would
+    take the longer the more there are.
+    """
+    claimable = _claimable([label])
+    benchmarks = (
+        Benchmark.objects.filter(
+            Exists(claimable.filter(benchmark=OuterRef("pk"))), state=Benchmark.State.RUNNING
+        )
+        .exclude(owner__in=passed_over)
+        .order_by("-priority", F("owner__turn__served_at").asc(nulls_first=True), "pk")
+    )
+    for benchmark in benchmarks.values_list("pk", flat=True):
+        shards = claimable.filter(benchmark=benchmark).order_by("method_index", "start")
+        shard = locked_skipping(shards.select_related("benchmark")).first()
+        if shard is not None:
+            return shard
+    return None
 
 
 def _note_turn(owner_id: int) -> None:
@@ -222,13 +253,18 @@ def fail_lost_shards(reason: str, *, of_worker: WorkerNode | None = None) -> int
     return len(found)
 
 
-def work_waits() -> bool:
-    """Whether a shard could be claimed now."""
-    return (
+def work_waits(labels: Collection[str] | None = None) -> bool:
+    """Whether a shard could be claimed now: by a worker with one of the labels, or by any."""
+    return _claimable(labels).exists()
+
+
+def _claimable(labels: Collection[str] | None) -> QuerySet[Shard]:
+    shards = (
         Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
-        .exists()
+        .exclude(benchmark__owner__in=owners_at_limit())
     )
+    return shards if labels is None else shards.filter(benchmark__device_label__in=["", *labels])
 
 
 def _claimed(claim: Claim) -> Any:

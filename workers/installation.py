@@ -11,6 +11,9 @@ def bring_up_to_date() -> None:
     """Migrates the database, collects static files and prepares the samples."""
     django.setup()
     _migrate()
+    from webapp.benchmarks.expected_code import record_expected_code
+
+    record_expected_code()
     _collect_static_files()
     from workers import preparing
 

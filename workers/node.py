@@ -12,11 +12,13 @@ from contextlib import contextmanager
 import structlog
 from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, connections
-from django.db.models import QuerySet
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 
 from webapp.benchmarks.events import announce_workers
+from webapp.benchmarks.expected_code import expected_code, workers_taking_work
 from webapp.benchmarks.models import WorkerNode
+from webapp.code_version import code_version
 from webapp.common.hints import broker_answers
 from workers.claiming import fail_lost_shards
 from workers.memory import memory_of
@@ -48,7 +50,10 @@ class Node:
         self.kind = kind
         self.torch_device = device
         self.name = os.environ.get("SALISCOPE_WORKER_NAME") or f"{kind}-{device}@{socket.gethostname()}"
+        self.label = os.environ.get("SALISCOPE_WORKER_LABEL") or ("cpu" if device == "cpu" else "gpu")
+        self.code = code_version()
         self.row: WorkerNode | None = None
+        self._told_of = ""
         self._on_drained = on_drained
         self._work_waits = work_waits
         self._heard = time.monotonic()
@@ -98,8 +103,21 @@ class Node:
             self._in_turn = False
 
     def takes_work(self) -> bool:
-        """Whether an administrator wants it to take new work."""
-        return WorkerNode.objects.filter(pk=self.registered().pk, mode=WorkerNode.Mode.WORKING).exists()
+        """Whether an administrator wants it to take new work, and its code is the installation's."""
+        self._tell_of_other_code()
+        return workers_taking_work().filter(pk=self.registered().pk).exists()
+
+    def _tell_of_other_code(self) -> None:
+        expected = expected_code()
+        if expected and expected not in (self.code, self._told_of):
+            self._told_of = expected
+            log.warning(
+                "takes_no_work",
+                reason="This worker runs other code than the web application: bring it to the same release and start "
+                "it again.",
+                own=self.code[:12],
+                expected=expected[:12],
+            )
 
     def _register(self) -> None:
         from saliency_core.provenance import device_name, versions
@@ -110,7 +128,9 @@ class Node:
             defaults={
                 "kind": self.kind,
                 "device": device_name(self.torch_device),
-                "versions": versions(),
+                "label": self.label,
+                "versions": {**versions(), "saliscope": self.code[:12], "migration": latest_migration()},
+                "code_version": self.code,
                 "started_at": now,
                 "heartbeat_at": now,
                 "stopped_at": None,
@@ -123,6 +143,7 @@ class Node:
             mode=WorkerNode.Mode.PAUSED
         )
         fail_lost_shards("The worker process stopped in the middle.", of_worker=row)
+        self._tell_of_other_code()
         self.row = row
         announce_workers()
 
@@ -136,13 +157,14 @@ class Node:
         draining = self._on_drained is not None and own.filter(mode=WorkerNode.Mode.DRAINING).exists()
         with self._lock:
             drained = draining and not self._busy
-        if self._on_drained is not None and (drained or self._is_deaf(own)):
+        if self._on_drained is not None and (drained or self._is_deaf()):
             log.warning("drained" if drained else "hears_no_hints", worker=self.name)
             end, self._on_drained = self._on_drained, None
             end()
 
-    def _is_deaf(self, own: QuerySet[WorkerNode]) -> bool:
-        if self._in_turn or not self._work_waits() or not own.filter(mode=WorkerNode.Mode.WORKING).exists():
+    def _is_deaf(self) -> bool:
+        takes_work = workers_taking_work().filter(name=self.name).exists
+        if self._in_turn or not self._work_waits() or not takes_work():
             self._heard = time.monotonic()
         # As long as nobody can be reached by the broker, starting again would not help.
         return time.monotonic() - self._heard >= DEAF_SECONDS and broker_answers()
@@ -168,6 +190,12 @@ class Node:
                 log.exception("heartbeat_failed")
                 time.sleep(1.0)
             time.sleep(TICK_SECONDS)
+
+
+def latest_migration() -> str:
+    """The last one that the database has gone through, as "benchmarks.0001_initial"."""
+    last = MigrationRecorder.Migration.objects.order_by("-pk").first()
+    return f"{last.app}.{last.name}" if last else ""
 
 
 def sign_off(name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.conf import settings
 from django.db import transaction
 from django.db.models.fields.json import KT
@@ -18,24 +20,34 @@ MOST_IMAGES_PER_SHARD = 1000
 BULK_SIZE = 1000
 
 
-def plan_queued_benchmarks(device: str) -> int:
-    """Starts the queued benchmarks whose classifier is ready and measured on this device, or fails them where it
-    turns out that it can't be measured so. Returns how many.
+def plan_queued_benchmarks(device: str, label: str = "") -> int:
+    """Starts the queued benchmarks whose classifier is ready and measured on this device, and that want no other label
+    than this, or fails them where it turns out that it can't be measured so. Returns how many.
     """
     planned = 0
-    while _plan_next(device):
+    while _plan_next(device, label):
         planned += 1
     return planned
 
 
+def planning_waits(labels: Collection[str]) -> bool:
+    """Whether a queued benchmark waits for nothing but a worker with one of the labels."""
+    return Benchmark.objects.filter(
+        state=Benchmark.State.QUEUED,
+        classifier__state=Classifier.State.READY,
+        device_label__in=["", *labels],
+    ).exists()
+
+
 @transaction.atomic
-def _plan_next(device: str) -> bool:
+def _plan_next(device: str, label: str) -> bool:
     queued = Benchmark.objects.filter(
         state=Benchmark.State.QUEUED,
+        device_label__in=["", label],
         classifier__state=Classifier.State.READY,
         classifier__rates__device=device,
         classifier__rates__precision=KT("specification__precision"),
-    ).order_by("pk")
+    ).order_by("-priority", "pk")
     benchmark = locked_skipping(queued.select_related("classifier", "dataset")).first()
     if benchmark is None:
         return False

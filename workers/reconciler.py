@@ -27,9 +27,10 @@ from webapp.audit.recording import purge_old_events  # noqa: E402
 from webapp.benchmarks import transitions  # noqa: E402
 from webapp.benchmarks.deletion import purge_deleted_benchmark  # noqa: E402
 from webapp.benchmarks.events import announce_workers  # noqa: E402
+from webapp.benchmarks.expected_code import record_expected_code  # noqa: E402
 from webapp.benchmarks.figures import complete_figures, refresh_figures  # noqa: E402
 from webapp.benchmarks.models import Benchmark, Shard  # noqa: E402
-from webapp.benchmarks.selectors import idle_benchmark_worker_exists, silent_workers  # noqa: E402
+from webapp.benchmarks.selectors import idle_labels, silent_workers  # noqa: E402
 from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.benchmarks.worker_services import forget_workers  # noqa: E402
 from webapp.common import hints  # noqa: E402
@@ -42,6 +43,7 @@ from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
 from workers.healthy import say_alive  # noqa: E402
 from workers.job_process import JobProcess  # noqa: E402
+from workers.planning import planning_waits  # noqa: E402
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 1.0
@@ -65,9 +67,13 @@ def main() -> int:
         signal.signal(name, lambda *_: stop.set())
     hinted = grace_until = 0.0
     jobs = JobProcess()
+    recorded = False
     while not stop.is_set():
         try:
             close_old_connections()
+            if not recorded:
+                record_expected_code()
+                recorded = True
             reconcile(expiring=time.monotonic() >= grace_until)
             say_alive()
             jobs.tend()
@@ -112,12 +118,15 @@ def fail_benchmarks_without_weights() -> None:
 
 
 def advance_running_benchmarks() -> None:
-    """Recomputes the figures of benchmarks that got results, and finishes those with no shard left."""
+    """Recomputes the figures of benchmarks that got results, those paused since included, and finishes running ones
+    with no shard left.
+    """
     open_shards = Count("shards", filter=Q(shards__state__in=Shard.OPEN))
     done_shards = Count("shards", filter=Q(shards__state=Shard.State.DONE))
-    running = Benchmark.objects.filter(state=Benchmark.State.RUNNING)
-    for benchmark in running.annotate(open_shards=open_shards, done_shards=done_shards):
-        if benchmark.open_shards == 0:
+    running = Benchmark.State.RUNNING
+    begun = Benchmark.objects.filter(state__in=[running, Benchmark.State.PAUSED])
+    for benchmark in begun.annotate(open_shards=open_shards, done_shards=done_shards):
+        if benchmark.open_shards == 0 and benchmark.state == running:
             finish(benchmark)
         elif benchmark.done_shards != benchmark.figures_shards:
             refresh_interim_figures(benchmark)
@@ -169,9 +178,9 @@ def nothing_measured(benchmark: Benchmark) -> str:
 
 def hint_at_waiting_work() -> None:
     """Wakes workers that have nothing to do while there is something: a hint may have been lost."""
-    queued = Benchmark.objects.filter(state=Benchmark.State.QUEUED, classifier__state=Classifier.State.READY)
     unmeasured = Classifier.objects.filter(state=Classifier.State.READY, rates__isnull=True)
-    if idle_benchmark_worker_exists() and (work_waits() or queued.exists() or unmeasured.exists()):
+    idle = idle_labels()
+    if idle and (work_waits(idle) or planning_waits(idle) or unmeasured.exists()):
         hints.wake_benchmark_workers()
     to_prepare = Classifier.objects.filter(state=Classifier.State.WAITING)
     to_look_at = Dataset.objects.filter(state=Dataset.State.WAITING)

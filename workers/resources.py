@@ -11,13 +11,14 @@ from django.conf import settings
 from saliency_core.classifiers import onnx_files
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
-from saliency_core.datasets.base import Dataset, open_dataset
+from saliency_core.datasets.base import Dataset
 from saliency_core.datasets.mapping import ClassMapping
 from saliency_core.enhancement.sliding_window import create_enhanced_method
-from saliency_core.errors import DatasetError, WeightsError
+from saliency_core.errors import WeightsError
 from saliency_core.methods.registry import create_method
 from webapp.benchmarks.methods import enhancement_of
-from webapp.library.open_datasets import without_path
+from workers.dataset_places import dataset_here
+from workers.fetching import can_fetch, fetch_weights
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -34,7 +35,7 @@ _labels: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 def classifier_of(specification: dict[str, Any], class_names: list[str], device: str) -> Classifier:
     """The classifier of a specification (its part `classifier`) on a device, loaded or kept.
 
-    Raises WeightsError if this machine does not have the weights with that SHA-256.
+    Raises WeightsError if this machine can't have the weights with that SHA-256.
     """
     preprocessing = Preprocessing.from_dict(specification["preprocessing"])
     activation = activation_of(specification)
@@ -67,19 +68,12 @@ def method_of(specification: dict[str, Any], classifier: Classifier) -> Method:
 
 
 def dataset_of(specification: dict[str, Any]) -> Dataset:
-    """The data set of a specification (its part `dataset`). Raises DatasetError if it is gone or has changed."""
+    """The data set of a specification (its part `dataset`). Raises DatasetError if it is gone or has changed, and
+    can't be fetched.
+    """
     key = _dataset_key(specification)
     if key not in _datasets:
-        try:
-            dataset = open_dataset(specification["format"], Path(specification["path"]))
-        except DatasetError as problem:
-            raise DatasetError(without_path(str(problem), specification["path"])) from None
-        if dataset.fingerprint() != specification["fingerprint"]:
-            raise DatasetError(
-                "The files of the data set are not those that were registered. Put them back as they were, or have the "
-                "folder looked at again and queue a new benchmark."
-            )
-        _datasets[key] = dataset
+        _datasets[key] = dataset_here(*key)
     return _recent(_datasets, key, DATASETS_KEPT)
 
 
@@ -105,14 +99,17 @@ def activation_of(specification: dict[str, Any]) -> str:
 
 
 def stored_weights(sha256: str, library: str = "") -> Path:
-    """The file with these weights, or of this ONNX network. Raises WeightsError if it is not on this machine."""
+    """The file with these weights, or of this ONNX network, fetched if need be. Raises WeightsError without it."""
     suffix = onnx_files.SUFFIX if library == onnx_files.LIBRARY else ".safetensors"
     path = settings.WEIGHTS_DIR / f"{sha256}{suffix}"
-    if not path.is_file():
+    if path.is_file():
+        return path
+    if not can_fetch():
         raise WeightsError(
             f"The weights {sha256[:12]}… are not in {settings.WEIGHTS_DIR} on this machine. "
-            "Copy them there from the machine that fetched them, or share that folder."
+            "Copy them there from the machine that fetched them, share that folder, or set SALISCOPE_WEB_URL."
         )
+    fetch_weights(path)
     return path
 
 

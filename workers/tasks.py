@@ -40,7 +40,7 @@ def _waiting_for(kind: str) -> Callable[[], bool]:
     from webapp.studio.services import work_waits as studio_work_waits
     from workers.claiming import work_waits
 
-    return studio_work_waits if kind == "studio" else work_waits
+    return studio_work_waits if kind == "studio" else lambda: work_waits([_the_node().label])
 
 
 def end_this_worker() -> None:

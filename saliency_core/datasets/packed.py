@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -39,9 +40,13 @@ class PackedImages:
         size = preprocessing.size
         self._dataset, self._preprocessing = dataset, preprocessing
         pixels, proofs = folder / f"{name}.pixels", folder / f"{name}.proofs"
-        shape = (len(dataset), size, size, 3)
-        self._pixels: np.memmap = _mapped(pixels, np.dtype(np.uint8), shape)
-        self._proofs: np.memmap = _mapped(proofs, _PROOF, (len(dataset),))
+        self._shape = (size, size, 3)
+        _sized(pixels, len(dataset) * size * size * 3)
+        # Read and written rather than mapped: pages of a mapped file count as this process' memory.
+        self._pixels = os.open(pixels, os.O_RDWR)
+        weakref.finalize(self, os.close, self._pixels)
+        _sized(proofs, len(dataset) * _PROOF.itemsize)
+        self._proofs: np.memmap = np.memmap(proofs, dtype=_PROOF, mode="r+", shape=(len(dataset),))
         os.utime(pixels)  # what was used last is removed last
 
     def pixels(self, index: int, decode: Callable[[], Pixels]) -> Pixels:
@@ -55,14 +60,19 @@ class PackedImages:
             return decode()  # which says what is wrong with the file
         proof = self._proofs[index]
         if proof["present"] and (proof["changed"], proof["bytes"]) == (facts.st_mtime_ns, facts.st_size):
-            kept = np.array(self._pixels[index])
-            if zlib.crc32(kept.data) == proof["crc"]:
-                return kept
+            kept = self._read(index)
+            if zlib.crc32(kept) == proof["crc"]:
+                return np.frombuffer(kept, dtype=np.uint8).reshape(self._shape)
         pixels = np.ascontiguousarray(decode())
-        self._pixels[index] = pixels
+        os.pwrite(self._pixels, pixels.data, index * pixels.nbytes)
         # Last, so that whoever finds the proof finds the pixels; a CRC of half-written ones would not fit.
         self._proofs[index] = (facts.st_mtime_ns, facts.st_size, zlib.crc32(pixels.data), 1)
         return pixels
+
+    def _read(self, index: int) -> bytearray:
+        kept = bytearray(int(np.prod(self._shape)))
+        os.preadv(self._pixels, [kept], index * len(kept))
+        return kept
 
 
 def packed_images(
@@ -85,13 +95,12 @@ def packed_images(
         return None  # it only makes things faster
 
 
-def _mapped(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
-    wanted = int(np.prod(shape)) * dtype.itemsize
+def _sized(path: Path, wanted: int) -> None:
+    """Makes the file, of zeros, unless there is one of that size."""
     with path.open("a+b") as file:
         if file.seek(0, os.SEEK_END) != wanted:
             file.truncate(0)
             file.truncate(wanted)
-    return np.memmap(path, dtype=dtype, mode="r+", shape=shape)
 
 
 def _make_room(folder: Path, most_bytes: int) -> None:

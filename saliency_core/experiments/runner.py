@@ -23,6 +23,7 @@ from saliency_core.experiments.prefetch import read_ahead
 from saliency_core.experiments.resources import measured_resources
 from saliency_core.lazy import torch
 from saliency_core.scoring.listening import listening
+from saliency_core.scoring.memory import FreedMemory
 from saliency_core.scoring.precision import numeric_precision
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from saliency_core.scoring.scorer import Scorer
 
 # A chunk's perturbed copies should fill whole batches of the scorer; on a CPU one image already does.
-IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 8}
+IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 16}
+READING_THREADS = {"cpu": 2, "cuda": 8}
+MAPS_AT_ONCE = 8  # gradients of a large network need much memory
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,9 @@ def run_benchmark(
 
     parts: list[list[Columns]] = [[Columns()] for _ in experiments]
     done = 0
-    for loaded in _chunks(read_ahead(load, indices, ahead=2 * size), size):
+    freed = FreedMemory()
+    threads = READING_THREADS.get(classifier.device.type, 2)
+    for loaded in _chunks(read_ahead(load, indices, ahead=2 * size, threads=threads), size):
         for frame, (preprocessing, members) in enumerate(frames.items()):
             chunk = _prepared(classifier, loaded, frame, preprocessing, mapping, size)
             for number in members:
@@ -132,6 +137,7 @@ def run_benchmark(
                 )
                 parts[number].append(columns)
         done += len(loaded)
+        freed.give_back()
         if on_image is not None:
             on_image(done)
     return [Columns.merge(columns) for columns in parts]
@@ -349,17 +355,25 @@ def _measured(
 
 
 def _explain(chunk: _Chunk, units: Sequence[_Unit], method: Method, scorer: Scorer, memory: bool) -> None:
-    """Make the maps of the units that are not there yet, in batches of the full chunk's size."""
+    """Make the maps of the units that are not there yet, in batches of one size: smaller ones where memory runs out."""
     wanted = dict.fromkeys((unit.place, unit.target) for unit in units)
     missing = [key for key in wanted if key not in chunk.maps]
-    size, device = len(chunk.images), chunk.images.device
+    size, device = min(len(chunk.images), MAPS_AT_ONCE), chunk.images.device
     memory = memory or device.type == "cuda"
-    for first in range(0, len(missing), size):
-        batch = missing[first : first + size]
+    while missing:
+        batch = missing[:size]
         places = [place for place, _ in batch] + [batch[0][0]] * (size - len(batch))
         targets = [target for _, target in batch] + [batch[0][1]] * (size - len(batch))
-        with measured_resources(device, memory=memory) as taken, listening(scorer.on_batch):
-            explanation = method.explain(chunk.images[places], torch.tensor(targets))
+        try:
+            with measured_resources(device, memory=memory) as taken, listening(scorer.on_batch):
+                explanation = method.explain(chunk.images[places], torch.tensor(targets))
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size //= 2
+            torch.cuda.empty_cache()
+            continue
+        missing = missing[size:]
         for number, key in enumerate(batch):
             chunk.maps[key] = _Map(
                 values=explanation.maps[number],

@@ -47,7 +47,8 @@ def measure_batch_sizes(
     fastest: dict[int, float] = {}
     scorers: dict[int, Scorer] = {}
     for batch_size in CANDIDATES.get(classifier.device.type, CANDIDATES["cpu"]):
-        scorer = Scorer(classifier, batch_size, precision)
+        # Compiling for every candidate would take minutes, and moves them all about alike.
+        scorer = Scorer(classifier, batch_size, precision, compiled=False)
         _seconds_of_batch(scorer, size)  # a first time is slower
         if scorer.batch_halvings:
             break

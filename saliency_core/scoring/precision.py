@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
+from saliency_core.scoring.fast_network import fast_network, fast_type
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -22,7 +22,7 @@ def numeric_precision(precision: str, device: torch.device) -> Iterator[None]:
 
     "fp32" is real float32 also on GPUs, where torch would round convolutions to TF32 by default; "tf32"
     allows that for matrices too; "bf16" is automatic mixed precision; "fast" is a network whose weights are
-    bfloat16 (see network_in).
+    16 bits wide (see fast_network).
     """
     if precision not in PRECISIONS:
         raise ParameterError(f"The precision must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
@@ -39,17 +39,27 @@ def numeric_precision(precision: str, device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = convolutions, matrices
 
 
-def network_in(precision: str, classifier: Classifier) -> Callable[[torch.Tensor], torch.Tensor]:
+def network_in(
+    precision: str, classifier: Classifier, *, compiled: bool = True
+) -> Callable[[torch.Tensor], torch.Tensor]:
     """What gives logits [B, C] for normalised images [B, 3, H, W], to be used within numeric_precision.
 
-    For "fast" a copy of the network in bfloat16, made here: mixed precision would convert all weights anew for every
-    batch. Its logits differ by about one part in a hundred; how far figures move is in docs/performance.md.
+    For "fast" a copy of the network in 16 bits (see fast_type): mixed precision would convert all weights anew for
+    every batch. On a GPU it is compiled, unless ``compiled`` is False. How far figures move is in docs/performance.md.
     """
     if precision != "fast":
         return classifier.logits
-    network = copy.deepcopy(classifier.model).to(torch.bfloat16, memory_format=torch.channels_last).eval()
+    network = fast_network(classifier.model)
+    return network if compiled else network.plain_logits
 
-    def logits(images: torch.Tensor) -> torch.Tensor:
-        return network(images.to(torch.bfloat16))
 
-    return logits
+def picture_format(precision: str, device: torch.device) -> tuple[torch.dtype, torch.memory_format]:
+    """Type and memory format in which pictures are best handed to the network.
+
+    Channels last is faster everywhere but with real float32 on GPUs, whose tensor cores it does not use.
+    """
+    planar = precision == "fp32" and device.type == "cuda"
+    return (
+        fast_type(device) if precision == "fast" else torch.float32,
+        torch.contiguous_format if planar else torch.channels_last,
+    )

@@ -17,9 +17,10 @@ from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
 from saliency_core.scoring.batch_size import batch_size_of, remember_batch_size
+from saliency_core.scoring.fast_network import FastNetwork
 from saliency_core.scoring.listening import batch_listener
 from saliency_core.scoring.memory import keep_freed_memory
-from saliency_core.scoring.precision import network_in, numeric_precision
+from saliency_core.scoring.precision import network_in, numeric_precision, picture_format
 from saliency_core.scoring.ranked_copies import RankedCopies
 from saliency_core.scoring.ranking import Curve
 
@@ -44,9 +45,11 @@ class Scorer:
         batch_size: int | None = None,
         precision: str = "fp32",
         on_batch: Callable[[int], None] | None = None,
+        *,
+        compiled: bool = True,
     ) -> None:
         """``batch_size`` None: the classifier's own (see batch_size.batch_size_of). ``precision`` is one of
-        precision.PRECISIONS.
+        precision.PRECISIONS. ``compiled`` False: never compiled, see precision.network_in.
         """
         if batch_size is not None and batch_size < 1:
             raise ParameterError(f"The batch size must be at least 1; got {batch_size}.")
@@ -57,6 +60,8 @@ class Scorer:
         self.classifier = classifier
         self.batch_size = batch_size or batch_size_of(classifier, precision)
         self.precision = precision
+        self._compiled = compiled
+        self._picture_type, self._picture_format = picture_format(precision, classifier.device)
         self.on_batch = on_batch
         self.batch_halvings: list[str] = []
 
@@ -85,7 +90,9 @@ class Scorer:
         pixel_order). After step i of a curve the first i · ``step_pixels`` pixels show its end source, the others
         its start. A source at the end of several curves is scored once. Scores are of classes ``targets`` [B].
         """
-        copies = RankedCopies(self._placed(sources), order, curves, step_pixels)
+        # Rounded before they are composed: the same values in half the memory where the network takes bfloat16.
+        placed = self._placed(sources).to(self._picture_type)
+        copies = RankedCopies(placed, order, curves, step_pixels)
         images, each = len(sources), copies.per_image
         scores = self._score(copies.number, copies.batch, targets.repeat_interleave(each), output)
         scores = scores.view(images, each)
@@ -165,37 +172,56 @@ class Scorer:
         if not number:  # every mask of every image may have been left out
             return torch.empty((0,) if targets is not None else (0, len(classifier.class_names)))
         targets = None if targets is None else targets.to(device, torch.int64)
-        collected: list[torch.Tensor] = []
-        pending: deque[torch.cuda.Event] = deque()
+        network = self._network
         with (
             torch.inference_mode(),
             evaluation_mode(classifier.model),
             numeric_precision(self.precision, device),
         ):
-            first = 0
-            while first < number:
-                size = self.batch_size
-                try:
-                    scores = self._logits(pictures(first, size))
-                except RuntimeError as error:
-                    self._halve_batch(error)
-                    continue
-                count = min(size, number - first)
-                if output == "probability":
-                    scores = classifier.probabilities(scores)
-                if targets is not None or reduce is not None:
-                    jobs = _jobs(first, size, number, device)
-                if targets is not None:
-                    scores = scores.gather(1, targets[jobs][:, None])[:, 0]
-                if reduce is not None:
-                    scores = reduce(scores, jobs).float()
-                collected.append(scores[:count])
-                first += count
-                self._report(count, pending)
-            return torch.cat(collected).cpu()
+            scores = self._score_all(number, pictures, targets, output, reduce)
+            if isinstance(network, FastNetwork) and not scores.isfinite().all() and network.widen():
+                scores = self._score_all(number, pictures, targets, output, reduce)
+        return scores
+
+    def _score_all(
+        self,
+        number: int,
+        pictures: Callable[[int, int], torch.Tensor],
+        targets: torch.Tensor | None,
+        output: str,
+        reduce: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None,
+    ) -> torch.Tensor:
+        device = self.classifier.device
+        collected: torch.Tensor | None = None
+        pending: deque[torch.cuda.Event] = deque()
+        first = 0
+        while first < number:
+            size = self.batch_size
+            try:
+                scores = self._logits(pictures(first, size))
+            except RuntimeError as error:
+                self._halve_batch(error)
+                continue
+            count = min(size, number - first)
+            if output == "probability":
+                scores = self.classifier.probabilities(scores)
+            if targets is not None or reduce is not None:
+                jobs = _jobs(first, size, number, device)
+            if targets is not None:
+                scores = scores.gather(1, targets[jobs][:, None])[:, 0]
+            if reduce is not None:
+                scores = reduce(scores, jobs).float()
+            if collected is None:
+                # All at once: small tensors that outlive a batch would break up the memory of the large ones.
+                collected = scores.new_empty((number, *scores.shape[1:]))
+            collected[first : first + count] = scores[:count]
+            first += count
+            self._report(count, pending)
+        assert collected is not None  # there is at least one job
+        return collected.cpu()
 
     def _logits(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self._network(pictures.contiguous(memory_format=torch.channels_last)).float()
+        return self._network(pictures.contiguous(memory_format=self._picture_format)).float()
 
     def _halve_batch(self, error: RuntimeError) -> None:
         """Goes on with half the batch where memory ran out; raises any other error, and where one picture is too
@@ -216,7 +242,7 @@ class Scorer:
 
     @cached_property
     def _network(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        return network_in(self.precision, self.classifier)
+        return network_in(self.precision, self.classifier, compiled=self._compiled)
 
     def _report(self, count: int, pending: deque[torch.cuda.Event]) -> None:
         if self.classifier.device.type == "cuda":

@@ -32,8 +32,11 @@ function showState(benchmark) {
   const mark = fields.state.querySelector(".state");
   mark.className = `state state-${STATE_CLASSES[benchmark.state] ?? "waiting"}`;
   show(mark, texts.states[benchmark.state]);
-  for (const part of live.querySelectorAll(".live-running")) part.hidden = !benchmark.unfinished;
+  for (const part of live.querySelectorAll(".live-running")) part.hidden = !benchmark.in_queue;
 }
+
+/** Of the workers for which the benchmark waits where there is none; messages of progress do not tell of it. */
+let missingLabel = live.dataset.missingLabel;
 
 function showClassifier(classifier) {
   const waits = live.dataset.state === "queued" && classifier.state !== "ready";
@@ -44,6 +47,7 @@ function showClassifier(classifier) {
       total: Math.round(classifier.bytes_total / 1e6),
     });
   }
+  if (!note && missingLabel) note = fill(texts.missing_label, { label: missingLabel });
   show(fields.note, note);
 }
 
@@ -81,7 +85,10 @@ function receive(message) {
     maps.receive(message);
     return;
   }
-  if (message.benchmark) showState(message.benchmark);
+  if (message.benchmark) {
+    showState(message.benchmark);
+    missingLabel = message.benchmark.missing_label;
+  }
   if (message.progress) showProgress(message.progress);
   if (message.classifier) showClassifier(message.classifier);
   if (message.type === "events") {

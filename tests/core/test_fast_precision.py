@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from saliency_core.classifiers.classifier import Classifier
+from saliency_core.scoring.fast_network import FastNetwork, fast_network
 from saliency_core.scoring.scorer import Scorer
 
 
@@ -34,3 +36,53 @@ def test_the_network_runs_in_bfloat16(tiny_classifier: Classifier, tiny_images: 
     Scorer(tiny_classifier).score_images(tiny_images)
     hook.remove()
     assert seen == [torch.bfloat16, torch.float32]
+
+
+def test_the_copy_is_made_once_and_again_when_weights_have_changed(tiny_classifier: Classifier) -> None:
+    model = tiny_classifier.model
+    first = fast_network(model)
+    assert fast_network(model) is first
+    with torch.no_grad():
+        next(model.parameters()).add_(1.0)
+    assert fast_network(model) is not first
+
+
+class Squares(torch.nn.Module):
+    """Two classes with the logits 0 and (the mean of the image · 1000)² / 10⁶: the square is too large for float16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(1000.0))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        square = (images.mean((1, 2, 3)) * self.scale) ** 2 / 1000 / 1000
+        return torch.stack([torch.zeros_like(square), square], 1)
+
+
+def test_values_too_large_for_float16_are_scored_again_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saliency_core.scoring.fast_network.fast_type", lambda device: torch.float16)
+    classifier = Classifier(Squares(), name="squares", class_names=["zero", "square"])
+    images = torch.ones(2, 3, 8, 8)
+    assert not fast_network(classifier.model).plain_logits(images).isfinite().all()
+    scores = Scorer(classifier, precision="fast").score_images(images)
+    # Logits 0 and 1: 1 / (1 + e) and e / (1 + e), to the three digits of bfloat16.
+    torch.testing.assert_close(scores, torch.tensor([[0.2689, 0.7311]] * 2), atol=2e-3, rtol=0)
+    assert fast_network(classifier.model).dtype == torch.bfloat16
+
+
+def test_what_can_not_be_compiled_runs_as_it_is(
+    tiny_classifier: Classifier, tiny_images: torch.Tensor
+) -> None:
+    network = FastNetwork(tiny_classifier.model)
+    expected = network(tiny_images)
+    asked: list[int] = []
+
+    def broken(images: torch.Tensor) -> torch.Tensor:
+        asked.append(len(images))
+        raise ValueError("no such operator")
+
+    network._run = broken
+    assert network.compiled
+    torch.testing.assert_close(network(tiny_images), expected, atol=0, rtol=0)
+    torch.testing.assert_close(network(tiny_images), expected, atol=0, rtol=0)
+    assert (network.compiled, asked) == (False, [6])

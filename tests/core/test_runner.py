@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from saliency_core import create_method
 from saliency_core.classifiers.classifier import Classifier
@@ -17,6 +18,7 @@ from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.insertion_deletion import InsertionDeletion
 from saliency_core.experiments.prefetch import read_ahead
 from saliency_core.experiments.runner import run_benchmark
+from saliency_core.methods.base import Explanation, Method
 from saliency_core.scoring.scorer import Scorer
 from tests.core.conftest import TINY_PROTOCOL
 
@@ -173,3 +175,21 @@ def test_a_map_that_scores_many_copies_can_be_interrupted(
             [NeverReached(TINY_PROTOCOL)],
             Scorer(tiny_classifier, batch_size=6, on_batch=stop),
         )
+
+
+def test_maps_are_made_in_smaller_batches_where_memory_runs_out(
+    run: Run, tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = without_time(run(range(9), 4))
+    explain, sizes = Method.explain, []
+
+    def short_of_memory(self: Method, images: torch.Tensor, targets: torch.Tensor) -> Explanation:
+        sizes.append(len(images))
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return explain(self, images, targets)
+
+    monkeypatch.setattr(Method, "explain", short_of_memory)
+    assert without_time(run(range(9), 4)) == expected
+    # Three, three and one of the chunks' images can be read; batches are padded.
+    assert sizes == [4, 2, 2, 4, 2, 2, 4, 2]

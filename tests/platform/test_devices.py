@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from webapp.environment import EnvironmentProblem
+from workers.__main__ import main
 from workers.supervisor import devices, plan
 
 TWO_GPUS = """\
@@ -60,3 +62,58 @@ def test_queue_names_are_those_of_the_settings() -> None:
     from django.conf import settings
 
     assert (plan.BENCHMARK_QUEUE, plan.STUDIO_QUEUE) == (settings.BENCHMARK_QUEUE, settings.STUDIO_QUEUE)
+
+
+def test_chosen_gpus_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b,GPU-c")
+    programs = plan.workers(plan.WorkerOptions(gpus=("2", "GPU-a", "0"), label="gpu-large"))
+    assert [program.name for program in programs] == ["benchmark-gpu2", "benchmark-gpu0", "studio"]
+    assert [program.environment["CUDA_VISIBLE_DEVICES"] for program in programs] == [
+        "GPU-c",
+        "GPU-a",
+        "GPU-c",
+    ]
+    labels = [program.environment.get("SALISCOPE_WORKER_LABEL") for program in programs]
+    assert labels == ["gpu-large", "gpu-large", None]
+
+
+@pytest.mark.parametrize("name", ["3", "GPU-x", "-1", "²"])
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b,GPU-c")
+    with pytest.raises(EnvironmentProblem, match=r"there are: 0 to 2"):
+        plan.workers(plan.WorkerOptions(gpus=(name,)))
+
+
+def test_the_cpu_alone_although_there_are_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    (program,) = plan.workers(plan.WorkerOptions(cpu=True, studio=False))
+    assert program.name == "benchmark-cpu"
+    assert (program.environment["CUDA_VISIBLE_DEVICES"], program.environment["SALISCOPE_DEVICE"]) == (
+        "",
+        "cpu",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--gpus", "0,,1"], "commas"),
+        (["--gpus", "0", "--cpu"], "not allowed with"),
+        (["--label", "Big GPU"], "small letters"),
+        (["reconcile", "--cpu"], "--cpu is an option of work and serve"),
+    ],
+)
+def test_options_that_make_no_sense(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert said in capsys.readouterr().err
+
+
+def test_a_start_with_a_missing_gpu_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert main(["--gpus", "7"]) == 1
+    assert "There is no GPU 7 on this machine (there are: none)" in capsys.readouterr().err

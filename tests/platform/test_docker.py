@@ -48,6 +48,14 @@ def test_secrets_come_from_the_environment_alone(name: str) -> None:
             assert value == ""
 
 
+def test_the_example_names_all_that_the_files_take_from_it() -> None:
+    example = set(re.findall(r"^#?([A-Z_]+)=", (DOCKER / "example.env").read_text(), re.M))
+    taken = {
+        found for name in FILES for found in re.findall(r"(?<!\$)\$\{([A-Z_]+)", (DOCKER / name).read_text())
+    }
+    assert taken == example - {"COMPOSE_PROFILES"}
+
+
 def test_workers_get_gpus_by_a_reservation_and_a_profile() -> None:
     for name in FILES:
         services = compose(name)["services"]
@@ -74,7 +82,14 @@ def test_what_the_images_copy_is_let_in_and_nothing_else() -> None:
 
 def test_the_image_ends_as_a_user_that_does_not_own_the_code() -> None:
     lines = (DOCKER / "Dockerfile").read_text().splitlines()
-    assert "USER 10001:10001" in lines
+    user: dict[str, str] = {}
+    for line in lines:
+        if line.startswith("FROM "):
+            _, image, _, stage = line.split()
+            user[stage] = user.get(image, "")
+        elif line.startswith("USER "):
+            user[stage] = line.split()[1]
+    assert user["web"] == user["worker"] == "10001:10001"
     assert not [line for line in lines if line.startswith("COPY") and "--chown" in line]
     assert not [line for line in lines if line.startswith(("ARG", "ENV")) and "SECRET" in line]
 

@@ -84,6 +84,10 @@ def test_ten_wrong_passwords_close_the_account_for_that_address(client: Client, 
     right = client.post("/sign-in/", {"username": "Ada", "password": factories.PASSWORD})
     assert right.status_code == 429
     assert "_auth_user_id" not in client.session
+    # Addresses in headers are anybody's to write.
+    disguised = {"HTTP_X_FORWARDED_FOR": "10.9.9.9", "HTTP_X_REAL_IP": "10.9.9.9"}
+    again = client.post("/sign-in/", {"username": "Ada", "password": factories.PASSWORD}, **disguised)
+    assert again.status_code == 429
     elsewhere = client.post(
         "/sign-in/", {"username": "Ada", "password": factories.PASSWORD}, REMOTE_ADDR="10.1.2.3"
     )

@@ -17,7 +17,7 @@ from tests.web.api_calls import administrator, finished_benchmark
 from tests.web.test_start_page import map_of
 from webapp.accounts.models import User
 from webapp.accounts.tokens import create_token
-from webapp.benchmarks.models import Benchmark, BenchmarkPin, SavedView, Turn
+from webapp.benchmarks.models import Benchmark, BenchmarkPin, ExpectedCode, SavedView, Turn
 from webapp.jobs.models import Job
 from webapp.library.models import ForwardRate, MethodSettings
 from webapp.studio.models import Picture, Prediction
@@ -47,6 +47,7 @@ def rows() -> None:
     benchmark.tags.create(name="first")
     BenchmarkPin.objects.create(benchmark=benchmark, user=owner)
     SavedView.objects.create(owner=owner, name="mine")
+    ExpectedCode.objects.create(version="ab" * 32, since=timezone.now())
     Turn.objects.create(owner=owner, served_at=timezone.now())
     create_token(owner=owner, name="nightly")
     Job.objects.create(owner=owner, kind=Job.Kind.BACKUP)

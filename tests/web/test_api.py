@@ -281,6 +281,9 @@ def test_asking_without_a_valid_token_is_counted_by_address(settings, token: str
     settings.API_THROTTLE_RATES = {**settings.API_THROTTLE_RATES, "anonymous": "2/minute"}
     script = Script(token)
     assert [script.get("me").status_code for _ in range(3)] == [401, 401, 429]
+    # Who writes another address into a header is counted all the same.
+    disguised = script.client.get(ROOT + "me", HTTP_X_FORWARDED_FOR="10.9.9.9")
+    assert disguised.status_code == 429
     elsewhere = script.client.get(ROOT + "me", REMOTE_ADDR="10.1.2.3")
     assert elsewhere.status_code == 401
     assert script_of(factories.member()).get("me").status_code == 200

@@ -132,6 +132,7 @@ ROUTES = [
     ),
     # It is over: its owner is told so, others that there is none.
     own("cancel_benchmark", "benchmarks/{benchmark}/cancel", "post", 409),
+    own("pause_benchmark", "benchmarks/{benchmark}/pause", "post", 409),
     own("resume_benchmark", "benchmarks/{benchmark}/resume", "post", 409),
     own("comparison", "comparison?benchmark={benchmark}"),
     own("comparison_differences", "comparison/differences.csv?benchmark={benchmark}"),
@@ -277,6 +278,7 @@ SHARED_CHANGES = [
     ("patch", "", {"name": "theirs"}),
     ("delete", "", None),
     ("post", "/cancel", {}),
+    ("post", "/pause", {}),
     ("post", "/resume", {}),
     ("post", "/rerun", {}),
     ("post", "/restore", {}),

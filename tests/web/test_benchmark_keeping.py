@@ -24,7 +24,7 @@ from webapp.studio.models import Explanation
 pytestmark = pytest.mark.django_db
 
 SEEN = ("detail", "live_parts", "images", "classes", "images_csv", "latex", "json", "report")
-CHANGES = ("cancel", "resume", "label", "share", "rerun", "delete")
+CHANGES = ("pause", "cancel", "resume", "label", "share", "rerun", "delete")
 
 
 @pytest.fixture

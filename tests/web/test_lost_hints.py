@@ -52,7 +52,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Node:
     ends: list[int] = []
     made = Node("benchmark", "cpu", on_drained=lambda: ends.append(1), work_waits=work_waits)
     made.name = "deaf"
-    made.row = factories.node(name="deaf")
+    made.row = factories.node(name="deaf", code_version=made.code)
     made.ends = ends
     return made
 

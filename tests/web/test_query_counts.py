@@ -26,9 +26,9 @@ PAGES = [
     ("benchmarks:live_parts", 10),
     ("benchmarks:images", 7),
     ("benchmarks:classes", 4),
-    ("benchmarks:new", 14),
-    ("benchmarks:workers", 13),
-    ("benchmarks:workers_live", 13),
+    ("benchmarks:new", 15),
+    ("benchmarks:workers", 15),
+    ("benchmarks:workers_live", 15),
     ("library:classifiers", 4),
     ("library:classifier", 4),
     ("library:datasets", 4),
@@ -48,8 +48,8 @@ PAGES = [
     ("api:classifiers", 5),
     ("api:datasets", 4),
     ("api:explanations", 4),
-    ("api:workers", 5),
-    ("api:queue", 8),
+    ("api:workers", 6),
+    ("api:queue", 9),
 ]
 # Workers that are heard of in the future live as long as the test takes.
 SOON = now_plus(3600)

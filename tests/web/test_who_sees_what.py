@@ -160,6 +160,9 @@ ADDRESSES = [
     anyone("help:experiment", "get", 200, 200, kwargs={"key": "perturbation"}),
     anyone("help:glossary", "get", 200, 200),
     anyone("help:keyboard", "get", 200, 200),
+    # --- files for workers of other machines: none without their token
+    anyone("worker_files:weights", "get", 404, 404, kwargs={"sha256": "ab" * 32, "suffix": ".safetensors"}),
+    anyone("worker_files:dataset", "get", 404, 404, kwargs={"format": "shapes", "fingerprint": "ab" * 32}),
     # --- backups
     members("backups:backups"),
     members("backups:backups", "post", 302),
@@ -247,6 +250,7 @@ ADDRESSES = [
     shared("benchmarks:classes", "get", "benchmark"),
     shared("benchmarks:maps", "post", "benchmark", body=lambda lab, it: {"image": "000.jpg"}),
     own("benchmarks:cancel", "post", "benchmark", 302),
+    own("benchmarks:pause", "post", "benchmark", 302),
     own("benchmarks:resume", "post", "benchmark", 302),
     shared("benchmarks:images_csv", "get", "benchmark"),
     shared("benchmarks:table", "get", "benchmark", kwargs={"name": "summary"}),
@@ -264,6 +268,7 @@ ADDRESSES = [
     shared("benchmarks:pin", "post", "benchmark", 302, body=lambda lab, it: {"pinned": "on"}),
     own("benchmarks:label", "get", "benchmark", 302),
     own("benchmarks:label", "post", "benchmark", 302, body=lambda lab, it: {"name": "Renamed"}),
+    own("benchmarks:priority", "post", "benchmark", 302, body=lambda lab, it: {"priority": "low"}),
     own("benchmarks:share", "get", "benchmark", 302),
     own("benchmarks:share", "post", "benchmark", 302, body=lambda lab, it: {"lab": "on"}),
     own("benchmarks:withdraw", "post", "member_share", 302, kwargs=lambda lab: {"user_pk": lab.guest.pk}),
@@ -320,6 +325,7 @@ ADDRESSES = [
     Row("api:estimate", "post", "classifier", 200, 200, 400, 400, 401, body=request_of, **FREE),
     shared("api:benchmark", "get", "benchmark"),
     own("api:cancel_benchmark", "post", "benchmark", 409),
+    own("api:pause_benchmark", "post", "benchmark", 409),
     own("api:resume_benchmark", "post", "benchmark", 409),
     shared("api:benchmark_images_csv", "get", "benchmark"),
     shared("api:benchmark_table", "get", "benchmark", kwargs={"name": "classes"}),

@@ -227,6 +227,7 @@ def test_api_tells_of_the_queue() -> None:
     assert row == {
         "turn": 1, "benchmark": benchmark.pk, "owner": benchmark.owner.username, "state": "running",
         "shards_waiting": 2, "shards_running": 0, "images_waiting": 8, "seconds_left": None,
+        "priority": "normal", "device_label": "", "missing_label": False,
     }  # fmt: skip
 
 

@@ -33,5 +33,6 @@ def expected(asked: dict[str, Any]) -> dict[str, Any]:
         experiments=asked["experiments"],
         images=asked["number_of_images"],
         precision=asked["precision"],
+        device_label=asked["device_label"],
     )
     return asdict(found)

@@ -70,6 +70,7 @@ urlpatterns = [
     path("benchmarks/deleted", keeping.DeletedBenchmarks.as_view(), name="deleted_benchmarks"),
     path("benchmarks/<int:pk>", benchmarks.BenchmarkDetail.as_view(), name="benchmark"),
     path("benchmarks/<int:pk>/cancel", benchmarks.CancelBenchmark.as_view(), name="cancel_benchmark"),
+    path("benchmarks/<int:pk>/pause", benchmarks.PauseBenchmark.as_view(), name="pause_benchmark"),
     path("benchmarks/<int:pk>/resume", benchmarks.ResumeBenchmark.as_view(), name="resume_benchmark"),
     path("benchmarks/<int:pk>/rerun", keeping.RerunBenchmark.as_view(), name="rerun_benchmark"),
     path("benchmarks/<int:pk>/restore", keeping.RestoreBenchmark.as_view(), name="restore_benchmark"),

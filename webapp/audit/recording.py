@@ -13,6 +13,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 
 from webapp.audit.models import AuditEvent
+from webapp.common.client_address import client_address
 from webapp.common.database import now_plus
 
 SECONDS_A_DAY = timedelta(days=1).total_seconds()
@@ -78,6 +79,7 @@ def _named(subject: Model | str) -> str:
 
 def _address(request: HttpRequest | None) -> str | None:
     try:
-        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))) if request is not None else None
+        address = client_address(request) if request is not None else None
+        return str(ipaddress.ip_address(address)) if address else None
     except ValueError:
-        return None  # a Unix socket has none
+        return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,6 +16,7 @@ from webapp.benchmarks.models import (
     BenchmarkPin,
     BenchmarkShare,
     BenchmarkTag,
+    ExpectedCode,
     ResultComparison,
     ResultSummary,
     SavedView,
@@ -22,6 +25,7 @@ from webapp.benchmarks.models import (
     Turn,
     WorkerNode,
 )
+from webapp.benchmarks.priorities import set_priority
 from webapp.benchmarks.services import resume_benchmark
 from webapp.common.admin import LookingAdmin, for_each
 
@@ -29,15 +33,20 @@ from webapp.common.admin import LookingAdmin, for_each
 @admin.register(Benchmark)
 class BenchmarkAdmin(LookingAdmin):
     list_display = (
-        "id", "name", "owner", "state", "number_of_images", "shared_with_lab", "deleted", "created", "finished",
+        "id", "name", "owner", "state", "priority", "number_of_images", "shared_with_lab", "deleted", "created",
+        "finished",
     )  # fmt: skip
     list_display_links = ("id", "name")
-    list_filter = ("state", "shared_with_lab", ("deleted", admin.EmptyFieldListFilter))
+    list_filter = ("state", "priority", "shared_with_lab", ("deleted", admin.EmptyFieldListFilter))
     list_select_related = ("owner",)
     search_fields = ("=id", "name", "owner__username", "specification_sha256")
     date_hierarchy = "created"
     heavy = ("specification", "figures", "notes", "problem")
-    actions = ("cancel", "resume")
+    actions = ("pause", "cancel", "resume", "priority_low", "priority_normal", "priority_high")
+
+    @admin.action(description=_("Pause the chosen benchmarks"), permissions=["view"])
+    def pause(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
+        for_each(self, request, rows, transitions.pause, (transitions.TransitionRefused,))
 
     @admin.action(description=_("Cancel the chosen benchmarks"), permissions=["view"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
@@ -46,6 +55,22 @@ class BenchmarkAdmin(LookingAdmin):
     @admin.action(description=_("Resume the chosen benchmarks"), permissions=["view"])
     def resume(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
         for_each(self, request, rows, resume_benchmark, (transitions.TransitionRefused,))
+
+    @admin.action(description=_("Give low priority to the chosen benchmarks"), permissions=["view"])
+    def priority_low(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
+        self._prioritise(request, rows, "low")
+
+    @admin.action(description=_("Give normal priority to the chosen benchmarks"), permissions=["view"])
+    def priority_normal(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
+        self._prioritise(request, rows, "normal")
+
+    @admin.action(description=_("Give high priority to the chosen benchmarks"), permissions=["view"])
+    def priority_high(self, request: HttpRequest, rows: QuerySet[Benchmark]) -> None:
+        self._prioritise(request, rows, "high")
+
+    def _prioritise(self, request: HttpRequest, rows: QuerySet[Benchmark], priority: str) -> None:
+        change = partial(set_priority, priority=priority, by=request.user)
+        for_each(self, request, rows, change, (transitions.TransitionRefused,))
 
 
 class PartAdmin(LookingAdmin):
@@ -124,10 +149,25 @@ class SavedViewAdmin(LookingAdmin):
 
 @admin.register(WorkerNode)
 class WorkerNodeAdmin(LookingAdmin):
-    list_display = ("name", "kind", "device", "mode", "activity", "heartbeat_at", "started_at", "stopped_at")
+    list_display = (
+        "name",
+        "kind",
+        "device",
+        "label",
+        "mode",
+        "activity",
+        "heartbeat_at",
+        "started_at",
+        "stopped_at",
+    )
     list_filter = ("kind", "mode", ("stopped_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "device")
     heavy = ("versions", "memory")
+
+
+@admin.register(ExpectedCode)
+class ExpectedCodeAdmin(LookingAdmin):
+    list_display = ("version", "since")
 
 
 @admin.register(Turn)

@@ -67,15 +67,20 @@ def estimate_benchmark(
     experiments: Sequence[Mapping[str, str]],
     images: int,
     precision: str = USUAL_PRECISION,
+    device_label: str = "",
 ) -> Estimate:
-    """The expected time of a benchmark that has the living workers to itself. Where nothing was measured in its
-    `precision` yet, the rate of full precision stands in.
+    """The expected time of a benchmark that has the living workers, or those with a label, to itself. Where nothing was
+    measured in its `precision` yet, the rate of full precision stands in.
 
     `methods` and `experiments` as in a specification, parameters that are left out being the defaults. Forwards
     are forward equivalents: a backward pass counts as two. Raises ParameterError.
     """
     rules = [find_protocol(each["key"], each["protocol"]) for each in experiments]
-    devices = [worker.device for worker in live_workers(WorkerNode.Kind.BENCHMARK)]
+    devices = [
+        worker.device
+        for worker in live_workers(WorkerNode.Kind.BENCHMARK)
+        if device_label in ("", worker.label)
+    ]
     rates = forward_rates(classifier, devices, precision) or forward_rates(classifier, devices)
     by_device = {rate.device: rate.images_per_second for rate in rates}
     rate = sum(by_device.get(device, 0.0) for device in devices) if rates else None

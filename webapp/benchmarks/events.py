@@ -22,7 +22,9 @@ __all__ = ["announce_progress", "announce_workers", "benchmark_group", "member_g
 log = structlog.get_logger(__name__)
 WORKERS_GROUP = "workers"
 # What changes who waits for the workers; shards that are done are told of by the workers themselves.
-QUEUE_KINDS = frozenset({"queued", "started", "resumed", "cancelled", "succeeded", "failed"})
+QUEUE_KINDS = frozenset(
+    {"queued", "started", "paused", "resumed", "cancelled", "succeeded", "failed", "priority"}
+)
 
 
 def benchmark_group(benchmark_id: int) -> str:

@@ -40,7 +40,7 @@ TABLES: Mapping[str, Callable[[Sequence[Summarised]], Rows]] = {
     "curves": curve_rows,
 }
 # Beyond this the JSON document has no columns by image, which the tables have all the same.
-MOST_UNITS_IN_JSON = 50_000
+MOST_UNITS_IN_JSON = 10_000
 ARCHIVE_SECONDS = 600
 
 _archive_lock = Lock()

@@ -36,10 +36,13 @@ from webapp.benchmarks.form_choices import (
 )
 from webapp.benchmarks.labels import LONGEST_NAME
 from webapp.benchmarks.method_form import ENHANCEMENT_PREFIX, PREFIX, MethodForm
+from webapp.benchmarks.priorities import USUAL_PRIORITY, priority_choices
 from webapp.benchmarks.refusals import MOST_METHODS
+from webapp.benchmarks.selectors import known_labels
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
 from webapp.benchmarks.submissions import MOST_MODELS, ModelPlan, plan_models
 from webapp.common.forms import add_refusal
+from webapp.device_labels import is_label
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
 from webapp.method_settings.benchmark_fields import OwnFields
@@ -51,10 +54,11 @@ USUAL_EXPERIMENT = "insertion_deletion/thesis@1"
 OWN_LIST = "own"
 PRECISION_CHOICES = (
     (USUAL_PRECISION, _("fp32: full precision")),
-    ("fast", _("fast: bfloat16, up to twice as fast")),
+    ("fast", _("fast: 16 bits, two to eleven times as fast")),
 )
 SHOWN_AS_ASKED = (
     "number_of_images", "subset_seed", "stratified", "class_mapping", "class_list", "name", "tags", "precision",
+    "priority", "device_label",
 )  # fmt: skip
 METHOD_FIELD = re.compile(r"method-(\d{1,4})-(\w+)")
 PLACE_IN_METHOD = re.compile(r"methods\.(\d+)\.(key|parameters|enhancement)(?:\.(\w+))?")
@@ -122,6 +126,20 @@ class BenchmarkForm(forms.Form):
             "precisions are not compared without a warning."
         ),
     )
+    priority = forms.ChoiceField(
+        label=_("Priority"),
+        required=False,
+        initial=USUAL_PRIORITY,
+        help_text=_(
+            "Workers take a higher priority first, whoever it belongs to; within one, members are served in turn. "
+            "One of low priority waits for as long as there is anything else to do."
+        ),
+    )
+    device_label = forms.ChoiceField(
+        label=_("Workers"),
+        required=False,
+        help_text=_("Only workers with this label take it. Their labels are on the page of workers."),
+    )
     name = forms.CharField(label=_("Name of the benchmark"), required=False, max_length=LONGEST_NAME)
     tags = forms.CharField(
         label=_("Tags"), required=False, max_length=1000, help_text=_("Several with commas between them.")
@@ -144,6 +162,12 @@ class BenchmarkForm(forms.Form):
         self.fields["classifier"].queryset = classifiers_for(owner)
         self.fields["also"].queryset = classifiers_for(owner)
         self.fields["dataset"].queryset = datasets_for(owner)
+        self.fields["priority"].choices = priority_choices(owner)
+        labels = known_labels()
+        # One that an earlier benchmark had may be gone: it is shown, and waited for.
+        asked = self.source.get("device_label", "")
+        labels += [asked] if is_label(asked) and asked not in labels else []
+        self.fields["device_label"].choices = [("", _("any")), *((label, label) for label in labels)]
         self.fields["experiment"].choices = protocol_choices()
         self.chosen_classifier = self._chosen("classifier")
         self.further_classifiers = self._further_classifiers()
@@ -203,6 +227,7 @@ class BenchmarkForm(forms.Form):
             images=self.images,
             class_mapping=mapping if self.class_labels_count else None,
             precision=self.chosen_precision,
+            device_label=self.chosen_label,
         )
 
     def _chosen_experiments(self) -> list[str]:
@@ -356,8 +381,15 @@ class BenchmarkForm(forms.Form):
         value = self["precision"].value()
         return value if value in PRECISIONS else USUAL_PRECISION
 
+    @property
+    def chosen_label(self) -> str:
+        return self["device_label"].value() or ""
+
     def clean_precision(self) -> str:
         return self.cleaned_data["precision"] or USUAL_PRECISION
+
+    def clean_priority(self) -> str:
+        return self.cleaned_data["priority"] or USUAL_PRIORITY
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -417,6 +449,9 @@ class BenchmarkForm(forms.Form):
             state.append(("stratified", "on"))
         if self.chosen_precision != USUAL_PRECISION:
             state.append(("precision", self.chosen_precision))
+        if self["priority"].value() != USUAL_PRIORITY:
+            state.append(("priority", self["priority"].value() or ""))
+        state.append(("device_label", self["device_label"].value() or ""))
         state += [("experiment", value) for value in self.chosen_experiments]
         if self.class_labels_count:
             choice = self["class_mapping"].value() or ""

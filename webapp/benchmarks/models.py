@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from webapp import device_labels
+
 if TYPE_CHECKING:
     from webapp.accounts.models import User
 
@@ -31,18 +33,26 @@ class BenchmarkQuerySet(models.QuerySet["Benchmark"]):
 class Benchmark(models.Model):
     """A frozen specification and how far it has come.
 
-    `queued → running → succeeded | failed | cancelled`, and from failed or cancelled back to queued by *resume*.
+    `queued → running → succeeded | failed | cancelled`; queued or running → paused; and from paused, failed or
+    cancelled back to queued by *resume*.
     Every change of state is one function in `webapp.benchmarks.transitions`.
     """
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
         RUNNING = "running", _("Running")
+        PAUSED = "paused", _("Paused")
         SUCCEEDED = "succeeded", _("Succeeded")
         FAILED = "failed", _("Failed")
         CANCELLED = "cancelled", _("Cancelled")
 
-    UNFINISHED = (State.QUEUED, State.RUNNING)
+    class Priority(models.IntegerChoices):
+        LOW = 0, _("Low")
+        NORMAL = 1, _("Normal")
+        HIGH = 2, _("High")
+
+    IN_QUEUE = (State.QUEUED, State.RUNNING)
+    UNFINISHED = (*IN_QUEUE, State.PAUSED)
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="benchmarks")
     classifier = models.ForeignKey("library.Classifier", on_delete=models.PROTECT, related_name="benchmarks")
@@ -82,6 +92,18 @@ class Benchmark(models.Model):
     )
     number_of_images = models.PositiveIntegerField(_("images"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.QUEUED)
+    priority = models.PositiveSmallIntegerField(
+        _("priority"),
+        choices=Priority.choices,
+        default=Priority.NORMAL,
+        help_text=_("Shards of a higher priority are claimed before all of a lower one."),
+    )
+    device_label = models.CharField(
+        _("device label"),
+        max_length=device_labels.LONGEST,
+        blank=True,
+        help_text=_("Only workers with this label take it; empty: any worker."),
+    )
     problem = models.TextField(_("problem"), blank=True)
     figures = models.JSONField(
         _("figures"),
@@ -110,6 +132,15 @@ class Benchmark(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.state in self.UNFINISHED
+
+    @property
+    def is_in_queue(self) -> bool:
+        return self.state in self.IN_QUEUE
+
+    @property
+    def priority_name(self) -> str:
+        """low, normal or high."""
+        return self.Priority(self.priority).name.lower()
 
     @property
     def images_total(self) -> int:
@@ -205,7 +236,11 @@ class WorkerNode(models.Model):
     name = models.CharField(_("name"), max_length=160, unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     device = models.CharField(_("device"), max_length=160)
+    label = models.CharField(_("label"), max_length=device_labels.LONGEST, blank=True)
     versions = models.JSONField(_("versions"), default=dict)
+    code_version = models.CharField(
+        _("code"), max_length=64, blank=True, help_text=_("SHA-256 of the sources that it runs.")
+    )
     started_at = models.DateTimeField(_("started"))
     heartbeat_at = models.DateTimeField(_("last heard of"))
     stopped_at = models.DateTimeField(_("stopped"), null=True, blank=True)
@@ -269,7 +304,15 @@ class Shard(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["benchmark", "method_index", "start"], name="one_shard_per_range")
         ]
-        indexes = [models.Index(fields=["state", "benchmark"], name="shards_by_state")]
+        indexes = [
+            models.Index(fields=["state", "benchmark"], name="shards_by_state"),
+            # What claims read, in their order: as long as what waits, however much is done.
+            models.Index(
+                fields=["benchmark", "method_index", "start"],
+                condition=Q(state="waiting"),
+                name="shards_waiting",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.method_index}:{self.start}-{self.stop}"
@@ -365,6 +408,19 @@ class BenchmarkEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.seq} {self.kind}"
+
+
+class ExpectedCode(models.Model):
+    """One row: the code that the installation runs."""
+
+    version = models.CharField(_("code"), max_length=64)
+    since = models.DateTimeField(_("since"))
+
+    class Meta:
+        verbose_name = _("expected code")
+
+    def __str__(self) -> str:
+        return self.version
 
 
 class Turn(models.Model):

@@ -16,7 +16,7 @@ from typing import Any
 from django.urls import reverse
 
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
-from webapp.benchmarks.selectors import progress_of
+from webapp.benchmarks.selectors import missing_label, progress_of
 from webapp.library.models import Classifier
 from webapp.studio.models import Explanation
 
@@ -29,6 +29,8 @@ def state_payload(benchmark: Benchmark) -> dict[str, Any]:
             "state": benchmark.state,
             "problem": benchmark.problem,
             "unfinished": benchmark.is_unfinished,
+            "in_queue": benchmark.is_in_queue,
+            "missing_label": missing_label(benchmark),
         },
         "classifier": classifier_payload(benchmark.classifier),
         **progress_payload(benchmark),

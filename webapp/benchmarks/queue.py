@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,10 @@ from saliency_core.errors import SaliscopeError
 from saliency_core.estimate import expected_seconds
 from webapp.accounts.models import User
 from webapp.benchmarks.estimates import forwards_per_image
+from webapp.benchmarks.expected_code import expected_code
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark, Shard, Turn, WorkerNode
-from webapp.benchmarks.selectors import live_workers
+from webapp.benchmarks.selectors import benchmark_workers, live_workers
 from webapp.library.models import Classifier, ForwardRate
 
 MOST_BENCHMARKS = 200
@@ -30,11 +31,12 @@ _STOPPING = re.compile(r"benchmark #(\d+)")
 
 @dataclass(frozen=True)
 class Waiting:
-    """One unfinished benchmark in the queue.
+    """One benchmark in the queue.
 
-    `turn`: the place of its owner among the members who wait, from 1; members are served one shard each in this order,
-    and a member's benchmarks one after the other. Images are counted once for each method. `seconds`: what is left if
-    it had the workers to itself; None where no worker at work has measured the model.
+    `turn`: the place of its owner among the members who wait, from 1; within a priority members are served one shard
+    each in this order, and a member's benchmarks one after the other. Images are counted once for each method.
+    `seconds`: what is left if it had the workers to itself; None where no worker at work has measured the model.
+    `missing_label`: whether no worker with the label that it wants takes work.
     `visible`: whether the reader may see more of it than its number.
     """
 
@@ -45,6 +47,7 @@ class Waiting:
     shards_running: int
     images_waiting: int
     seconds: float | None
+    missing_label: bool
 
     @property
     def label(self) -> str:
@@ -58,11 +61,15 @@ class Waiting:
 
 @dataclass(frozen=True)
 class AtWork:
-    """What a worker is at: `shard` with its benchmark, None where it is at something else or idle."""
+    """What a worker is at: `shard` with its benchmark, None where it is at something else or idle.
+
+    `is_current`: whether it runs the web application's code.
+    """
 
     worker: WorkerNode
     shard: Shard | None
     visible: bool
+    is_current: bool = True
 
     @property
     def method_title(self) -> str:
@@ -109,10 +116,16 @@ def workers_at_work(user: User) -> list[AtWork]:
         .select_related("benchmark__owner")
         .defer("environment", "benchmark__figures")
     )
+    expected = expected_code()
     by_worker = {shard.worker_id: shard for shard in running}
     seen = _visible(user, {shard.benchmark_id for shard in by_worker.values()})
     return [
-        AtWork(worker, shard, shard is not None and shard.benchmark_id in seen)
+        AtWork(
+            worker,
+            shard,
+            visible=shard is not None and shard.benchmark_id in seen,
+            is_current=expected in ("", worker.code_version),
+        )
         for worker in workers
         for shard in [by_worker.get(worker.pk)]
     ]
@@ -127,26 +140,30 @@ def dead_workers() -> list[WorkerNode]:
 def queue_for(user: User) -> list[Waiting]:
     """All members' benchmarks that are queued or running, in the order in which their next shard is served."""
     unfinished = (
-        Benchmark.objects.filter(state__in=Benchmark.UNFINISHED, deleted__isnull=True)
+        Benchmark.objects.filter(state__in=Benchmark.IN_QUEUE, deleted__isnull=True)
         .select_related("owner", "classifier")
         .defer("figures", "notes", "classifier__class_names", "classifier__compatibility")
         .order_by("pk")
     )
     benchmarks = list(unfinished[:MOST_BENCHMARKS])
     counts = _counts(benchmarks)
-    rates = _rates(benchmarks)
+    workers = benchmark_workers()
+    rates = _rates(benchmarks, workers)
+    labels = {worker.label for worker in workers}
     seen = _visible(user, {benchmark.pk for benchmark in benchmarks})
     turns = _turns({benchmark.owner_id for benchmark in benchmarks})
     found = [
-        _waiting(benchmark, benchmark.pk in seen, turns[benchmark.owner_id], counts[benchmark.pk], rates)
+        _waiting(
+            benchmark, benchmark.pk in seen, turns[benchmark.owner_id], counts[benchmark.pk], rates, labels
+        )
         for benchmark in benchmarks
     ]
-    return sorted(found, key=lambda each: (each.turn, each.benchmark.pk))
+    return sorted(found, key=lambda each: (-each.benchmark.priority, each.turn, each.benchmark.pk))
 
 
 def queue_length() -> int:
     """How many benchmarks are queued or running."""
-    return Benchmark.objects.filter(state__in=Benchmark.UNFINISHED, deleted__isnull=True).count()
+    return Benchmark.objects.filter(state__in=Benchmark.IN_QUEUE, deleted__isnull=True).count()
 
 
 def _visible(user: User, numbers: set[int]) -> set[int]:
@@ -167,19 +184,20 @@ def _counts(benchmarks: Iterable[Benchmark]) -> dict[int, dict[tuple[int, str], 
     return found
 
 
-def _rates(benchmarks: Iterable[Benchmark]) -> dict[tuple[int, str], float]:
-    """By classifier and precision: images a second of the benchmark workers that take work, together."""
-    devices = [
-        worker.device
-        for worker in live_workers(WorkerNode.Kind.BENCHMARK)
-        if worker.mode == WorkerNode.Mode.WORKING
-    ]
-    found: dict[tuple[int, str], float] = defaultdict(float)
+def _rates(
+    benchmarks: Iterable[Benchmark], workers: Iterable[WorkerNode]
+) -> dict[tuple[int, str, str], float]:
+    """By classifier, precision and label: images a second of the workers, together; those with any label under ""."""
+    devices = Counter((worker.device, label) for worker in workers for label in {"", worker.label})
+    found: dict[tuple[int, str, str], float] = defaultdict(float)
     known = ForwardRate.objects.filter(
-        classifier__in={each.classifier_id for each in benchmarks}, device__in=set(devices)
+        classifier__in={each.classifier_id for each in benchmarks},
+        device__in={device for device, _label in devices},
     )
     for rate in known:
-        found[rate.classifier_id, rate.precision] += rate.images_per_second * devices.count(rate.device)
+        for (device, label), count in devices.items():
+            if device == rate.device:
+                found[rate.classifier_id, rate.precision, label] += rate.images_per_second * count
     return found
 
 
@@ -198,7 +216,8 @@ def _waiting(
     visible: bool,
     turn: int,
     counts: dict[tuple[int, str], dict[str, Any]],
-    rates: dict[tuple[int, str], float],
+    rates: dict[tuple[int, str, str], float],
+    labels: set[str],
 ) -> Waiting:
     specification = benchmark.specification
     if counts:
@@ -212,7 +231,8 @@ def _waiting(
         ]
     else:
         images = []
-    rate = rates.get((benchmark.classifier_id, specification["precision"]))
+    label = benchmark.device_label
+    rate = rates.get((benchmark.classifier_id, specification["precision"], label))
     return Waiting(
         benchmark=benchmark,
         visible=visible,
@@ -220,6 +240,7 @@ def _waiting(
         shards_waiting=_shards(counts, Shard.State.WAITING),
         shards_running=_shards(counts, Shard.State.RUNNING),
         images_waiting=sum(number for _method, number, waits in images if waits),
+        missing_label=bool(label) and label not in labels,
         seconds=_seconds(specification, benchmark.classifier, images, rate),
     )
 

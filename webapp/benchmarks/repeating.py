@@ -20,6 +20,7 @@ from webapp.benchmarks.method_form import ENHANCEMENT_PREFIX, PREFIX, WITH
 from webapp.benchmarks.methods import enhancement_of
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.presets import OWN
+from webapp.benchmarks.priorities import USUAL_PRIORITY
 from webapp.benchmarks.services import create_benchmark
 from webapp.benchmarks.sharing import may_see_images
 
@@ -42,6 +43,8 @@ def rerun_benchmark(benchmark: Benchmark, *, owner: User) -> Benchmark:
         experiments=specification["experiments"],
         class_mapping=specification.get("class_mapping"),
         precision=specification["precision"],
+        priority="low" if benchmark.priority_name == "low" else USUAL_PRIORITY,
+        device_label=benchmark.device_label,
         name=benchmark.name,
         tags=list(benchmark.tags.values_list("name", flat=True)),
         origin=benchmark,
@@ -61,6 +64,8 @@ def clone_address(benchmark: Benchmark) -> str:
         ("name", benchmark.name),
         ("stratified", "on" if subset.get("stratified") else ""),
         ("precision", specification["precision"]),
+        ("priority", benchmark.priority_name),
+        ("device_label", benchmark.device_label),
     ]
     state += [("experiment", f"{each['key']}/{each['protocol']}") for each in specification["experiments"]]
     if specification.get("class_mapping"):

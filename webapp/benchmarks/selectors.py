@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
-from threading import Lock
-from typing import Any
 
 from django.db.models import (
     Count,
@@ -14,7 +11,6 @@ from django.db.models import (
     F,
     FloatField,
     IntegerField,
-    Max,
     OuterRef,
     Q,
     QuerySet,
@@ -25,14 +21,12 @@ from django.db.models.functions import Cast, Coalesce, Now
 
 from saliency_core.experiments.columns import Columns
 from webapp.accounts.models import User
+from webapp.benchmarks.expected_code import workers_taking_work
+from webapp.benchmarks.kept_scalars import scalars_of
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerNode
 from webapp.common.database import database_time, now_plus
 
 WORKER_SILENCE_SECONDS = 15.0
-SCALARS_KEPT_BYTES = 64_000_000
-
-_kept_scalars: OrderedDict[tuple[Any, ...], Columns] = OrderedDict()
-_kept_lock = Lock()
 
 
 def benchmarks_for(user: User) -> QuerySet[Benchmark]:
@@ -66,16 +60,39 @@ def is_live(worker: WorkerNode) -> bool:
     return any(each.pk == worker.pk for each in live_workers())
 
 
+def idle_labels(*, but: WorkerNode | None = None) -> set[str]:
+    """The labels of benchmark workers that take work and have none, one of them left out if wished."""
+    working = Shard.objects.filter(state=Shard.State.RUNNING, worker=OuterRef("pk"))
+    idle = benchmark_workers().filter(~Exists(working))
+    return set((idle.exclude(pk=but.pk) if but else idle).values_list("label", flat=True))
+
+
 def idle_benchmark_worker_exists() -> bool:
     """Whether a worker that takes work has none."""
-    working = Shard.objects.filter(state=Shard.State.RUNNING, worker=OuterRef("pk"))
-    live = WorkerNode.objects.filter(
+    return bool(idle_labels())
+
+
+def known_labels() -> list[str]:
+    """The labels of the benchmark workers that are remembered, whether they run now or not."""
+    workers = WorkerNode.objects.filter(kind=WorkerNode.Kind.BENCHMARK).exclude(label="")
+    return sorted(set(workers.values_list("label", flat=True)))
+
+
+def missing_label(benchmark: Benchmark) -> str:
+    """The label for which a benchmark waits while no worker with it takes work; empty where there is one."""
+    label = benchmark.device_label
+    if not label or not benchmark.is_in_queue or benchmark_workers().filter(label=label).exists():
+        return ""
+    return label
+
+
+def benchmark_workers() -> QuerySet[WorkerNode]:
+    """The living ones that take work."""
+    return workers_taking_work().filter(
         kind=WorkerNode.Kind.BENCHMARK,
-        mode=WorkerNode.Mode.WORKING,
         stopped_at__isnull=True,
         heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS),
     )
-    return live.filter(~Exists(working)).exists()
 
 
 @dataclass(frozen=True)
@@ -149,32 +166,8 @@ def results_of(
         shard__benchmark=benchmark, shard__method_index=method_index, experiment_index=experiment_index
     ).order_by("shard__start")
     if not with_curves:
-        return _scalars_of(benchmark, (method_index, experiment_index), results)
+        return scalars_of(benchmark, (method_index, experiment_index), results)
     return Columns.merge([Columns.unpack(bytes(result.scalars), bytes(result.curves)) for result in results])
-
-
-def _scalars_of(benchmark: Benchmark, place: tuple[int, int], results: QuerySet[ShardResult]) -> Columns:
-    """The columns without curves, kept by this process for as long as no result comes or goes."""
-    # Results are written once and never changed: how many there are and the newest say which they are.
-    present = results.order_by().aggregate(count=Count("pk"), newest=Max("pk"))
-    key = (benchmark.pk, benchmark.created, place, present["count"], present["newest"])
-    with _kept_lock:
-        if key in _kept_scalars:
-            _kept_scalars.move_to_end(key)
-            return _kept_scalars[key]
-    columns = Columns.merge(
-        [Columns.unpack(bytes(packed)) for packed in results.values_list("scalars", flat=True)]
-    )
-    with _kept_lock:
-        _kept_scalars[key] = columns
-        while len(_kept_scalars) > 1 and sum(map(_size, _kept_scalars.values())) > SCALARS_KEPT_BYTES:
-            _kept_scalars.popitem(last=False)
-    return columns
-
-
-def _size(columns: Columns) -> int:
-    """Bytes that the columns take, roughly."""
-    return sum(each.nbytes for each in columns.scalars.values()) + 100 * len(columns)
 
 
 def environments_of(benchmark: Benchmark) -> list[dict[str, object]]:

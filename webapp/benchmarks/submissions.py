@@ -55,10 +55,12 @@ def plan_models(
     images: int,
     class_mapping: Explicit | None = None,
     precision: str = USUAL_PRECISION,
+    device_label: str = "",
 ) -> list[ModelPlan]:
     """A plan for each model. A layer that a model does not have becomes its usual one."""
     return [
-        _plan(each, dataset, methods, experiments, images, class_mapping, precision) for each in classifiers
+        _plan(each, dataset, methods, experiments, images, class_mapping, precision, device_label)
+        for each in classifiers
     ]
 
 
@@ -104,6 +106,7 @@ def _plan(
     images: int,
     class_mapping: Explicit | None,
     precision: str,
+    device_label: str,
 ) -> ModelPlan:
     fitting: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
@@ -124,6 +127,7 @@ def _plan(
             experiments=experiments,
             images=images,
             precision=precision,
+            device_label=device_label,
         )
     except ParameterError:
         estimate = None

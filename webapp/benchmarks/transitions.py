@@ -43,6 +43,14 @@ def succeed(benchmark: Benchmark, *, figures: dict[str, Any], shards: int) -> No
 
 
 @transaction.atomic
+def pause(benchmark: Benchmark) -> None:
+    """Queued or running → paused. What is done stays; shards under way are taken from their workers."""
+    _change(benchmark, allowed=[State.QUEUED, State.RUNNING], to=State.PAUSED)
+    _take_running_shards(benchmark)
+    record_event(benchmark, "paused")
+
+
+@transaction.atomic
 def fail(benchmark: Benchmark, problem: str) -> None:
     """Queued or running → failed, for a reason that is shown."""
     _change(
@@ -53,8 +61,31 @@ def fail(benchmark: Benchmark, problem: str) -> None:
 
 @transaction.atomic
 def cancel(benchmark: Benchmark) -> None:
-    """Queued or running → cancelled. What is done stays; shards under way are taken from their workers."""
-    _change(benchmark, allowed=[State.QUEUED, State.RUNNING], to=State.CANCELLED, finished=Now())
+    """Queued, running or paused → cancelled. What is done stays; shards under way are taken from their workers."""
+    _change(benchmark, allowed=[*Benchmark.UNFINISHED], to=State.CANCELLED, finished=Now())
+    _take_running_shards(benchmark)
+    announce_finished(record_event(benchmark, "cancelled"))
+
+
+@transaction.atomic
+def resume(benchmark: Benchmark) -> None:
+    """Paused, failed or cancelled → queued; finished shards are kept. Unless it was only paused, shards that were set
+    aside get new attempts.
+    """
+    before = _change(
+        benchmark,
+        allowed=[State.PAUSED, State.FAILED, State.CANCELLED],
+        to=State.QUEUED,
+        finished=None,
+        problem="",
+    )
+    if before != State.PAUSED:
+        _try_again_what_was_set_aside(benchmark)
+    record_event(benchmark, "resumed")
+
+
+def _take_running_shards(benchmark: Benchmark) -> None:
+    """Their workers stop within a batch; the attempts do not count."""
     Shard.objects.filter(benchmark=benchmark, state=Shard.State.RUNNING).update(
         state=Shard.State.WAITING,
         fence=F("fence") + 1,
@@ -63,29 +94,19 @@ def cancel(benchmark: Benchmark) -> None:
         worker=None,
         progress=0.0,
     )
-    announce_finished(record_event(benchmark, "cancelled"))
 
 
-@transaction.atomic
-def resume(benchmark: Benchmark) -> None:
-    """Failed or cancelled → queued. Shards that were set aside get new attempts; finished ones are kept."""
-    _change(
-        benchmark,
-        allowed=[State.FAILED, State.CANCELLED],
-        to=State.QUEUED,
-        finished=None,
-        problem="",
-        figures_shards=0,
-    )
+def _try_again_what_was_set_aside(benchmark: Benchmark) -> None:
+    Benchmark.objects.filter(pk=benchmark.pk).update(figures_shards=0)
     set_aside = Shard.objects.filter(benchmark=benchmark, state=Shard.State.SET_ASIDE)
     ShardResult.objects.filter(shard__in=set_aside).delete()
     set_aside.update(
         state=Shard.State.WAITING, attempt=0, not_before=None, problem="", progress=0.0, fence=F("fence") + 1
     )
-    record_event(benchmark, "resumed")
 
 
-def _change(benchmark: Benchmark, *, allowed: list[str], to: str, **fields: Any) -> None:
+def _change(benchmark: Benchmark, *, allowed: list[str], to: str, **fields: Any) -> str:
+    """Returns the state that it was in."""
     current = locked(Benchmark.objects.filter(pk=benchmark.pk)).get()
     if current.state not in allowed:
         raise TransitionRefused(
@@ -94,3 +115,4 @@ def _change(benchmark: Benchmark, *, allowed: list[str], to: str, **fields: Any)
         )
     Benchmark.objects.filter(pk=benchmark.pk).update(state=to, **fields)
     benchmark.refresh_from_db()
+    return current.state

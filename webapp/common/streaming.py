@@ -16,9 +16,21 @@ LINES_IN_BLOCK = 1000
 
 def zip_response(request: HttpRequest, path: Path, name: str) -> StreamingHttpResponse:
     """The ZIP as a download of that name; its size is told. Raises FileNotFoundError."""
-    answer = _streamed(request, _chunks(path), name, "application/zip")
+    return file_response(request, path, name, "application/zip")
+
+
+def file_response(request: HttpRequest, path: Path, name: str, content_type: str) -> StreamingHttpResponse:
+    """The file as a download of that name; its size is told. Raises FileNotFoundError."""
+    answer = _streamed(request, _chunks(path), name, content_type)
     answer["Content-Length"] = str(path.stat().st_size)
     return answer
+
+
+def pieces_response(
+    request: HttpRequest, pieces: Iterator[bytes], name: str, content_type: str
+) -> StreamingHttpResponse:
+    """What is made while it is sent, in pieces of which none is empty, as a download of that name."""
+    return _streamed(request, pieces, name, content_type)
 
 
 def lines_response(

@@ -40,6 +40,9 @@ REST_FRAMEWORK: dict[str, Any] = {
         "webapp.api.throttles.MemberThrottle",
         "webapp.api.throttles.AnonymousThrottle",
     ],
+    # Addresses are those that the server gives: it reads X-Forwarded-For only where a trusted proxy wrote it
+    # (FORWARDED_ALLOW_IPS). Left to itself the framework believes the header of whoever sends one.
+    "NUM_PROXIES": 0,
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "webapp.api.negotiation.AlwaysJson",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["webapp.api.parsers.LimitedJsonParser"],

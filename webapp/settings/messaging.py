@@ -13,6 +13,10 @@ QUEUE_PREFIX: str = env.str("SALISCOPE_QUEUE_PREFIX", default="saliscope")
 """Starts every key in the broker, so that several installations can share a server."""
 SHARD_SECONDS: float = env.float("SALISCOPE_SHARD_SECONDS", default=45.0)
 """How long a worker should be busy with one claimed piece of a benchmark."""
+MOST_UNFINISHED_BENCHMARKS: int = env.int("SALISCOPE_MOST_UNFINISHED_BENCHMARKS", default=0)
+"""Queued, running and paused benchmarks that one member may have; 0: as many as they like."""
+MOST_SHARDS_AT_WORK: int = env.int("SALISCOPE_MOST_SHARDS_AT_WORK", default=0)
+"""Workers that may be at work for one member at once; 0: all of them."""
 BENCHMARK_QUEUE = "benchmark"
 STUDIO_QUEUE = "studio"
 

@@ -62,6 +62,8 @@ AUTH_PASSWORD_VALIDATORS = [
 # Ten wrong passwords for one account from one address close that pair for a quarter of an hour.
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+# The server's word (see NUM_PROXIES), never a header's, whatever other packages are installed.
+AXES_CLIENT_IP_CALLABLE = "webapp.common.client_address.client_address"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "webapp.accounts.sign_in_limits.counted_name"
 AXES_LOCKOUT_TEMPLATE = "accounts/locked.html"

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 
+from webapp.environment import EnvironmentProblem
+
 _LISTED = re.compile(r"\(UUID: ((?:GPU|MIG)-[^)]+)\)")
 
 
@@ -28,6 +30,27 @@ def visible_gpus() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return gpus_listed(listing)
+
+
+def chosen_gpus(visible: list[str], chosen: tuple[str, ...] | None) -> list[tuple[int, str]]:
+    """Place and identifier of the GPUs to use, each once: all visible ones, or those named by place or identifier.
+
+    Raises EnvironmentProblem for one that is not there.
+    """
+    if chosen is None:
+        return list(enumerate(visible))
+    found: dict[int, str] = {}
+    for name in chosen:
+        place = int(name) if name.isascii() and name.isdecimal() else None
+        if place is None and name in visible:
+            place = visible.index(name)
+        if place is None or place >= len(visible):
+            there = f"0 to {len(visible) - 1}" if visible else "none"
+            raise EnvironmentProblem(
+                f"There is no GPU {name} on this machine (there are: {there}): correct --gpus, or use --cpu."
+            )
+        found[place] = visible[place]
+    return list(found.items())
 
 
 def gpus_listed(listing: str) -> list[str]:

@@ -17,12 +17,13 @@ BROKER_SECONDS = 60.0
 READY_SECONDS = 60.0
 
 
-def serve() -> None:
+def serve(options: plan.WorkerOptions | None = None) -> None:
     """Runs broker (unless REDIS_URL names one), web server, reconciler and workers until a signal comes.
 
-    Raises EnvironmentProblem, before anything is started, if port, database or broker are not as they must be.
+    Raises EnvironmentProblem, before anything is started, if port, database, broker or GPUs are not as they must be.
     """
     host, port = environment.bind_host(), environment.bind_port()
+    workers = plan.workers(options)
     state = environment.state_dir()
     checks.check_port(host, port)
     with checks.lock(state / "serve.lock", "Saliscope is"):
@@ -32,14 +33,17 @@ def serve() -> None:
                 _start_broker(supervisor, state)
             supervisor.run_to_end(plan.preparation())
             supervisor.start([plan.reconciler()])
-            supervisor.start(plan.workers())
+            supervisor.start(workers)
             supervisor.start([plan.web(host, port)])
             _announce(supervisor, host, port, state)
             supervisor.run()
 
 
-def work() -> None:
-    """Runs this machine's workers until a signal comes. Raises EnvironmentProblem if database or broker are away."""
+def work(options: plan.WorkerOptions | None = None) -> None:
+    """Runs this machine's workers until a signal comes. Raises EnvironmentProblem if database, broker or a GPU that is
+    asked for are away.
+    """
+    programs = plan.workers(options)
     state = environment.state_dir()
     with checks.lock(state / f"workers-{socket.gethostname()}.lock", "This machine's workers are"):
         _check_services()
@@ -48,8 +52,8 @@ def work() -> None:
                 "No broker answers: set REDIS_URL and DATABASE_URL to those of the web server, "
                 "or use `make run` for everything on one machine."
             )
-        with Supervisor(state / "logs") as supervisor:
-            programs = plan.workers()
+        # Several machines may share the state directory.
+        with Supervisor(state / "logs" / socket.gethostname()) as supervisor:
             supervisor.start(programs)
             say(f"Started {', '.join(program.name for program in programs)}. Ctrl-C stops them.")
             supervisor.run()

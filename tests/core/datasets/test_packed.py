@@ -63,7 +63,10 @@ def test_a_changed_file_and_damaged_pixels_are_decoded_again(photographs: Datase
     Image.new("RGB", (30, 20), "red").save(path)
     os.utime(path, ns=(1, 1))
     assert decoder.read(packed, 0).tolist() == [[[255, 0, 0]] * 16] * 16
-    packed._pixels[0, 3, 3] = 7
+    [kept] = tmp_path.glob("*.pixels")
+    with kept.open("r+b") as file:
+        file.seek(3 * 16 * 3)
+        file.write(b"\7")
     assert decoder.read(packed, 0).tolist() == [[[255, 0, 0]] * 16] * 16
     assert decoder.decoded == [0, 0, 0]
     decoder.read(packed, 0)
@@ -109,3 +112,19 @@ def test_nothing_is_kept_without_a_folder_or_room(photographs: Dataset, tmp_path
     assert packed_images(None, photographs, FRAME) is None
     assert packed_images(tmp_path / "kept", photographs, FRAME, most_bytes=100) is None
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+def test_pixels_that_were_read_take_no_memory(photographs: Dataset, tmp_path: Path) -> None:
+    """Pages of a mapped file would count as the worker's own: 50,000 images are 7.5 GB."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    large = Preprocessing(size=1024)  # 3 MB an image
+    packed = PackedImages(tmp_path, photographs, large)
+    pixels = np.ones((1024, 1024, 3), dtype=np.uint8)
+    packed.pixels(0, lambda: pixels)
+    before = resident()
+    for index in (0, 1, 2, 0, 1, 2):
+        assert packed.pixels(index, lambda: pixels)[5, 5, 0] == 1
+    assert resident() - before < 1.5 * pixels.nbytes  # the one that was read last

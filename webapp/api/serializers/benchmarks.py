@@ -14,8 +14,10 @@ from webapp.benchmarks.exports import TABLES
 from webapp.benchmarks.labels import LONGEST_NAME, LONGEST_TAG, MOST_TAGS
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
+from webapp.benchmarks.priorities import PRIORITIES, USUAL_PRIORITY
 from webapp.benchmarks.selectors import environments_of, progress_of, working_seconds
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
+from webapp.device_labels import LONGEST
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
 from webapp.method_settings.applying import asked_methods
@@ -71,7 +73,18 @@ class BenchmarkRequestSerializer(serializers.Serializer):
     precision = serializers.ChoiceField(
         PRECISIONS,
         default=USUAL_PRECISION,
-        help_text="Of the scores; fast is bfloat16. Maps are always fp32.",
+        help_text="Of the scores; fast is 16 bits (float16 on GPUs, bfloat16 on processors). Maps are always fp32.",
+    )
+    priority = serializers.ChoiceField(
+        PRIORITIES,
+        default=USUAL_PRIORITY,
+        help_text="A higher one is served first; only administrators give high, and low waits for all others.",
+    )
+    device_label = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=LONGEST,
+        help_text="Only workers with this label take it; empty: any worker.",
     )
     name = serializers.CharField(default="", allow_blank=True, max_length=LONGEST_NAME)
     tags = serializers.ListField(
@@ -145,6 +158,7 @@ class BenchmarkSerializer(serializers.ModelSerializer):
         help_text="`entries`: counts and figures of each method under each experiment, as last computed."
     )
 
+    priority = serializers.ChoiceField(PRIORITIES, source="priority_name")
     owner = serializers.CharField(source="owner.username")
     is_own = serializers.SerializerMethodField(help_text="Only one's own can be changed.")
     tags = serializers.SerializerMethodField()
@@ -154,8 +168,9 @@ class BenchmarkSerializer(serializers.ModelSerializer):
         model = Benchmark
         fields = [
             "id", "url", "page", "name", "notes", "tags", "owner", "is_own", "shared_with_lab", "origin",
-            "submission", "state", "problem", "classifier", "dataset", "methods", "experiments",
-            "number_of_images", "images_done", "images_total", "figures", "created", "started", "finished",
+            "submission", "state", "priority", "device_label", "problem", "classifier", "dataset", "methods",
+            "experiments", "number_of_images", "images_done", "images_total", "figures", "created", "started",
+            "finished",
         ]  # fmt: skip
 
     def get_is_own(self, benchmark: Benchmark) -> bool:

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from webapp.benchmarks.labels import LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS
 from webapp.benchmarks.models import Benchmark, BenchmarkShare
+from webapp.benchmarks.priorities import PRIORITIES
 
 
 class BenchmarkChangeSerializer(serializers.Serializer):
@@ -19,6 +20,9 @@ class BenchmarkChangeSerializer(serializers.Serializer):
         child=serializers.CharField(max_length=LONGEST_TAG), required=False, max_length=MOST_TAGS
     )
     shared_with_lab = serializers.BooleanField(required=False)
+    priority = serializers.ChoiceField(
+        PRIORITIES, required=False, help_text="Only administrators give high; 409 if it is over."
+    )
 
 
 class ShareRequestSerializer(serializers.Serializer):

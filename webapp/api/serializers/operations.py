@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from webapp.benchmarks.models import Benchmark, WorkerNode
+from webapp.benchmarks.priorities import PRIORITIES
 from webapp.benchmarks.queue import AtWork
 
 
@@ -37,6 +38,10 @@ class WorkerSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(WorkerNode.Kind.choices, source="worker.kind")
     mode = serializers.ChoiceField(WorkerNode.Mode.choices, source="worker.mode")
     device = serializers.CharField(source="worker.device")
+    label = serializers.CharField(source="worker.label")
+    is_current = serializers.BooleanField(
+        help_text="Whether it runs the web application's code: one that does not takes no work."
+    )
     versions = serializers.DictField(source="worker.versions")
     memory = serializers.SerializerMethodField()
     started_at = serializers.DateTimeField(source="worker.started_at")
@@ -72,6 +77,11 @@ class WaitingSerializer(serializers.Serializer):
     benchmark = serializers.IntegerField(source="benchmark.pk")
     owner = serializers.CharField(source="benchmark.owner.username")
     state = serializers.ChoiceField(Benchmark.State.choices, source="benchmark.state")
+    priority = serializers.ChoiceField(PRIORITIES, source="benchmark.priority_name")
+    device_label = serializers.CharField(
+        source="benchmark.device_label", help_text="Only workers with this label take it; empty: any."
+    )
+    missing_label = serializers.BooleanField(help_text="Whether no worker with that label takes work.")
     shards_waiting = serializers.IntegerField()
     shards_running = serializers.IntegerField()
     images_waiting = serializers.IntegerField(help_text="Counted once for each method.")

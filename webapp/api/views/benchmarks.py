@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
@@ -27,6 +28,7 @@ from webapp.benchmarks import services
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.labels import label_benchmark
 from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.priorities import set_priority
 from webapp.benchmarks.selectors import benchmarks_for, events_after
 from webapp.benchmarks.sharing import share_with_lab
 
@@ -106,13 +108,17 @@ class BenchmarkDetail(BenchmarkView):
 
     @extend_schema(request=BenchmarkChangeSerializer, responses=BenchmarkDetailSerializer)
     def patch(self, request: Request, pk: int) -> Response:
-        """Changes name, notes, tags, or whether the lab sees it."""
+        """Changes name, notes, tags, priority, or whether the lab sees it."""
         benchmark = self.get_own_object()
         asked = BenchmarkChangeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         changes = asked.validated_data
         shared = changes.pop("shared_with_lab", None)
-        label_benchmark(benchmark, **changes)
+        priority = changes.pop("priority", None)
+        with transaction.atomic():
+            if priority is not None:
+                set_priority(benchmark, priority, by=request.user)
+            label_benchmark(benchmark, **changes)
         if shared is not None:
             share_with_lab(benchmark, shared=shared)
         return self.answer(pk)
@@ -132,12 +138,20 @@ class CancelBenchmark(BenchmarkView):
         return self.answer(pk)
 
 
+class PauseBenchmark(BenchmarkView):
+    @extend_schema(request=None)
+    def post(self, request: Request, pk: int) -> Response:
+        """Has no more of a queued or running benchmark measured until it is resumed (409 for others)."""
+        services.pause_benchmark(self.get_own_object())
+        return self.answer(pk)
+
+
 class ResumeBenchmark(BenchmarkView):
     throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
 
     @extend_schema(request=None)
     def post(self, request: Request, pk: int) -> Response:
-        """Goes on where a failed or cancelled benchmark stopped (409 for others)."""
+        """Goes on where a paused, failed or cancelled benchmark stopped (409 for others)."""
         services.resume_benchmark(self.get_own_object())
         return self.answer(pk)
 

@@ -70,5 +70,7 @@ class Queue(ApiView):
 
     @extend_schema(operation_id="queue_list", responses=WaitingSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """All members' unfinished benchmarks in the order in which they are served: members in turn, a part each."""
+        """All members' queued and running benchmarks in the order in which they are served: by priority, and within
+        one members in turn, a part each.
+        """
         return Response(self.get_serializer(queue_for(request.user), many=True).data)

@@ -184,7 +184,9 @@ def event_text(event: Any) -> str:
     texts = {
         "queued": gettext("Queued"),
         "started": gettext("Started"),
+        "paused": gettext("Paused"),
         "resumed": gettext("Resumed"),
+        "priority": gettext("Priority: %(priority)s") % {"priority": _priority_label(payload)},
         "cancelled": gettext("Cancelled"),
         "succeeded": gettext("Finished"),
         "figures": gettext("Figures computed"),
@@ -201,6 +203,11 @@ def event_text(event: Any) -> str:
         % {"device": payload.get("device", ""), "to": payload.get("to", ""), "from": payload.get("from", "")},
     }
     return texts.get(event.kind, event.kind)
+
+
+def _priority_label(payload: dict[str, Any]) -> str:
+    name = payload.get("priority", "").upper()
+    return str(Benchmark.Priority[name].label) if name in Benchmark.Priority.names else ""
 
 
 @register.filter

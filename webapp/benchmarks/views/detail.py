@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -19,8 +20,15 @@ from webapp.benchmarks.experiment_page import ExperimentPage
 from webapp.benchmarks.keeping import Access, Keeping
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.priorities import priority_choices
 from webapp.benchmarks.protocol_facts import protocol_facts
-from webapp.benchmarks.selectors import benchmarks_for, environments_of, progress_of, working_seconds
+from webapp.benchmarks.selectors import (
+    benchmarks_for,
+    environments_of,
+    missing_label,
+    progress_of,
+    working_seconds,
+)
 from webapp.benchmarks.transitions import TransitionRefused
 from webapp.benchmarks.views.results import images_context
 from webapp.library.models import Classifier
@@ -41,6 +49,7 @@ def detail_page(request: HttpRequest, pk: int, refusal: ValidationError | None =
     context |= {
         **images_context(request, context["shown"], context["access"]),
         "texts": live_texts(),
+        "priorities": priority_choices(request.user),
         "keeping": Keeping(benchmark, request.user, request.POST if refusal else None, refusal),
     }
     return render(request, "benchmarks/detail.html", context, status=422 if refusal else 200)
@@ -57,20 +66,25 @@ def live_parts(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    benchmark = get_object_or_404(Benchmark.objects.owned_by(request.user), pk=pk)
-    try:
-        services.cancel_benchmark(benchmark)
-    except TransitionRefused as refusal:
-        messages.warning(request, str(refusal))
-    return redirect("benchmarks:detail", pk=pk)
+    return _changed(request, pk, services.cancel_benchmark)
+
+
+@require_POST
+@login_required
+def pause(request: HttpRequest, pk: int) -> HttpResponse:
+    return _changed(request, pk, services.pause_benchmark)
 
 
 @require_POST
 @login_required
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    return _changed(request, pk, services.resume_benchmark)
+
+
+def _changed(request: HttpRequest, pk: int, change: Callable[[Benchmark], None]) -> HttpResponse:
     benchmark = get_object_or_404(Benchmark.objects.owned_by(request.user), pk=pk)
     try:
-        services.resume_benchmark(benchmark)
+        change(benchmark)
     except TransitionRefused as refusal:
         messages.warning(request, str(refusal))
     return redirect("benchmarks:detail", pk=pk)
@@ -92,6 +106,7 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
         "is_owner": benchmark.owner_id == request.user.pk,
         "access": Access(request.user, benchmark),
         "progress": progress_of(benchmark),
+        "missing_label": missing_label(benchmark),
         "shown": shown,
         "experiments": [
             {
@@ -139,6 +154,7 @@ def live_texts() -> dict[str, Any]:
     return {
         "states": {value: str(label) for value, label in Benchmark.State.choices},
         "classifier_states": {value: str(label) for value, label in Classifier.State.choices},
+        "missing_label": _("Waits for a worker with the label %(label)s: none that takes work is running."),
         "fetching": _("Fetching weights, %(share)s %% of %(total)s MB"),
         "map_failed": _("No map"),
         "map_of": _("Map of %(image)s"),

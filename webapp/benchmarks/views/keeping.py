@@ -14,8 +14,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.labels import label_benchmark, parse_tags
 from webapp.benchmarks.models import Benchmark
+from webapp.benchmarks.priorities import set_priority
 from webapp.benchmarks.repeating import clone_address, rerun_benchmark
 from webapp.benchmarks.sharing import share_with_lab, share_with_member, withdraw_share
+from webapp.benchmarks.transitions import TransitionRefused
 from webapp.benchmarks.views.detail import detail_page
 from webapp.benchmarks.views.list_actions import offer_undo
 
@@ -33,6 +35,20 @@ def label(request: HttpRequest, pk: int) -> HttpResponse:
         label_benchmark(benchmark, name=sent.get("name"), notes=sent.get("notes"), tags=tags)
     except ValidationError as refusal:
         return detail_page(request, pk, refusal=refusal)
+    return redirect("benchmarks:detail", pk=pk)
+
+
+@require_POST
+@login_required
+def priority(request: HttpRequest, pk: int) -> HttpResponse:
+    """Gives the benchmark the `priority` sent."""
+    benchmark = _own(request, pk)
+    try:
+        set_priority(benchmark, request.POST.get("priority", ""), by=request.user)
+    except ValidationError as refusal:
+        messages.error(request, " ".join(refusal.messages))
+    except TransitionRefused as refusal:
+        messages.warning(request, str(refusal))
     return redirect("benchmarks:detail", pk=pk)
 
 

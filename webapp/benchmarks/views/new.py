@@ -69,6 +69,8 @@ def _queue(form: BenchmarkForm) -> list[Benchmark]:
         "subset_seed": cleaned["subset_seed"],
         "stratified": cleaned["stratified"],
         "precision": cleaned["precision"],
+        "priority": cleaned["priority"],
+        "device_label": cleaned["device_label"],
         "experiments": form.specified_experiments,
         "class_mapping": cleaned["explicit_mapping"],
         "name": cleaned["name"],
@@ -118,6 +120,7 @@ def _estimate(form: BenchmarkForm) -> Estimate | None:
             experiments=experiments,
             images=form.images,
             precision=form.chosen_precision,
+            device_label=form.chosen_label,
         )
     except ParameterError:
         # A value out of its bounds: the field says so when the form is sent.

@@ -1,0 +1,180 @@
+"""How much of a network's own forward rate the methods keep that run it hundreds of times for a map.
+
+    python -m benchmarks.method_efficiency [--device cuda] [--table FILE] [MODEL …]
+
+Efficiency is the forward passes of one map ÷ the time it took ÷ the raw forward rate (see raw_rate), both timed in
+turns; goal 0.9. Passes are counted as they run, by the pixels they are of: one at 448 × 448 counts as four. Backward
+passes count nothing, nor do canvases, masks and sums.
+
+Gradient methods and Transformer Attribution are given in forward passes: the time for one image of a batch of 8 over
+that of one raw forward pass. How often the network was called shows what shares batches: gradients of several images,
+and the windows of the enhancement with those of other images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.models import random_classifier
+from benchmarks.raw_rate import RawRate, best_raw_rate, seconds
+from benchmarks.tables import markdown, write
+from saliency_core.classifiers.classifier import Classifier
+from saliency_core.enhancement.sliding_window import create_enhanced_method
+from saliency_core.methods.base import Method
+from saliency_core.methods.registry import create_method
+from saliency_core.scoring.batch_size import find_batch_size
+from saliency_core.scoring.memory import keep_freed_memory
+
+GOAL, TRANSFORMER_GOAL = 0.9, 5.0
+TURNS = 5
+MODELS = {
+    "cpu": ("squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"),
+    "cuda": ("vgg19", "resnet18", "timm:vit_base_patch16_224"),
+}
+MASKING = (
+    ("score_cam", {}),
+    ("group_cam", {}),
+    ("msg_cam", {}),
+    ("rise", {"masks": 400}),
+)
+
+
+@dataclass
+class Passes:
+    """Forward passes of a network: calls, images in them, and images by their pixels."""
+
+    calls: int = 0
+    images: int = 0
+    equivalents: float = 0.0
+
+
+@contextmanager
+def counted(classifier: Classifier) -> Iterator[Passes]:
+    """Counts the passes that run inside."""
+    passes, own = Passes(), classifier.preprocessing.size**2
+
+    def hook(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        count, _, height, width = inputs[0].shape
+        passes.calls += 1
+        passes.images += count
+        passes.equivalents += count * height * width / own
+
+    handle = classifier.model.register_forward_pre_hook(hook)
+    try:
+        yield passes
+    finally:
+        handle.remove()
+
+
+def applicable(key: str, classifier: Classifier, parameters: dict[str, object]) -> Method | None:
+    from saliency_core.methods.applicability import why_not
+    from saliency_core.methods.registry import method_class
+
+    if why_not(method_class(key).description, classifier.traits()) is not None:
+        return None
+    return create_method(key, classifier, **parameters)
+
+
+def timed(method: Method, raw: RawRate, images: torch.Tensor) -> tuple[float, float]:
+    """Seconds per image, and those of one raw forward pass in the same turns; medians."""
+    device, targets = images.device, torch.zeros(len(images), dtype=torch.int64)
+    spent, forward = [], []
+    for _ in range(TURNS):
+        before = raw.passes_per_second(0.4)
+        spent.append(seconds(lambda: method.explain(images, targets), device) / len(images))
+        forward.append(2 / (before + raw.passes_per_second(0.4)))
+    ratios = [map_seconds / pass_seconds for map_seconds, pass_seconds in zip(spent, forward, strict=True)]
+    return statistics.median(spent), statistics.median(ratios)
+
+
+def passes_of(method: Method, images: torch.Tensor) -> Passes:
+    with counted(method.classifier) as passes:
+        method.explain(images, torch.zeros(len(images), dtype=torch.int64))
+    return passes
+
+
+def rows_of(name: str, device: str) -> Iterator[tuple[str, ...]]:
+    classifier = random_classifier(name, device)
+    raw, _ = best_raw_rate(classifier, "fp32")
+    find_batch_size(classifier)
+    size = classifier.preprocessing.size
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(8, 3, size, size, generator=generator).to(device)
+    one = images[:1] if device == "cpu" else images
+    for key, parameters in MASKING:
+        method = applicable(key, classifier, dict(parameters))
+        if method is None:
+            continue
+        passes = passes_of(method, one)  # a first time is slower
+        each = passes.equivalents / len(one)
+        spent, equivalents = timed(method, raw, one)
+        efficiency = each / equivalents
+        said = f"{method.description.title}: {each:.0f} forward passes, {spent:.2f} s an image"
+        yield (
+            name,
+            said,
+            f"{passes.calls} calls for {len(one)}",
+            f"efficiency {efficiency:.2f}",
+            _met(efficiency >= GOAL),
+        )
+    for key, parameters in (("gradient", {}), ("grad_cam", {})):
+        method = applicable(key, classifier, dict(parameters))
+        if method is None:
+            continue
+        passes = passes_of(method, images)
+        _, equivalents = timed(method, raw, images)
+        yield (name, f"{method.description.title}, 8 images", f"{passes.calls} calls for 8",
+               f"{equivalents:.1f} forward passes an image", "")  # fmt: skip
+    for key, parameters in (
+        ("transformer_attribution", {"precision": "float32"}),
+        ("transformer_attribution", {"precision": "float64"}),
+    ):
+        method = applicable(key, classifier, dict(parameters))
+        if method is None:
+            continue
+        method.explain(images, torch.zeros(8, dtype=torch.int64))
+        _, equivalents = timed(method, raw, images)
+        goal = _met(equivalents <= TRANSFORMER_GOAL)
+        yield (name, f"{method.description.title} in {parameters['precision']}, 8 images", "",
+               f"{equivalents:.1f} forward passes an image", goal)  # fmt: skip
+    if applicable("grad_cam", classifier, {}) is not None:
+        enhanced = create_enhanced_method("grad_cam", classifier)
+        passes = passes_of(enhanced, images[:2])
+        spent, equivalents = timed(enhanced, raw, images[:2])
+        yield (name, f"Grad-CAM enhanced, 2 images: 2 × 26 maps, 2 × 25 scores, {spent:.2f} s an image",
+               f"{passes.calls} calls for 2", f"{equivalents:.1f} forward passes an image", "")  # fmt: skip
+
+
+def _met(reached: bool) -> str:
+    return "met" if reached else "MISSED"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="*", metavar="MODEL")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--table", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    if options.device == "cpu":
+        keep_freed_memory()
+    rows = []
+    for name in options.models or MODELS[options.device]:
+        for row in rows_of(name, options.device):
+            rows.append(row)
+            print(", ".join(cell for cell in (row[0], row[1], row[2], row[4], row[3]) if cell), flush=True)
+    headings = ("model", "what", "network called", ">measured", "goal")
+    title = f"Methods (goals: efficiency {GOAL}, Transformer Attribution {TRANSFORMER_GOAL:g} forward passes)"
+    write(options.table, markdown(title, headings, rows, options.device))
+
+
+if __name__ == "__main__":
+    main()

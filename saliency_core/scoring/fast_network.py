@@ -1,0 +1,93 @@
+"""The network of the precision "fast": a copy in 16 bits, compiled where there is a GPU and a compiler."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+import shutil
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, ref
+
+from saliency_core.lazy import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+_State = tuple[tuple[int, int], ...]
+
+# A worker scores many shards with one network: copying and compiling it once is enough.
+_made: WeakKeyDictionary[torch.nn.Module, tuple[_State, FastNetwork]] = WeakKeyDictionary()
+
+
+class FastNetwork:
+    """Logits [B, C] for normalised images [B, 3, H, W] of any floating type."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        first = next(model.parameters())
+        self._model = ref(model)
+        self._convert(fast_type(first.device))
+
+    def _convert(self, dtype: torch.dtype) -> None:
+        model = self._model()
+        assert model is not None
+        self.dtype = dtype
+        self._plain = copy.deepcopy(model).to(dtype, memory_format=torch.channels_last).eval()
+        self._run: Callable[[torch.Tensor], torch.Tensor] = self._plain
+        if next(self._plain.parameters()).is_cuda and can_compile():
+            # Every batch has one size, so each is compiled for itself.
+            self._run = torch.compile(self._plain, dynamic=False)
+
+    @property
+    def compiled(self) -> bool:
+        return self._run is not self._plain
+
+    def widen(self) -> bool:
+        """Goes on in bfloat16 where values were too large for float16; False if there is nothing wider to go to."""
+        if self.dtype == torch.bfloat16:
+            return False
+        log.warning("Values too large for float16: the network goes on in bfloat16.")
+        self._convert(torch.bfloat16)
+        return True
+
+    def plain_logits(self, images: torch.Tensor) -> torch.Tensor:
+        """As calling it, but never compiled."""
+        return self._plain(images.to(self.dtype))
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        images = images.to(self.dtype)
+        try:
+            return self._run(images)
+        except Exception as problem:
+            if not self.compiled or isinstance(problem, torch.OutOfMemoryError):
+                raise
+            # What a compiler can't do comes as any kind of exception; without it the scores are as good.
+            log.warning("The network is not compiled: %s: %s", type(problem).__name__, str(problem)[:500])
+            self._run = self._plain
+            return self._plain(images)
+
+
+def fast_type(device: torch.device) -> torch.dtype:
+    """float16 on GPUs, which is as fast there as bfloat16 and eight times as fine; processors are slow with it."""
+    return torch.float16 if device.type == "cuda" else torch.bfloat16
+
+
+def fast_network(model: torch.nn.Module) -> FastNetwork:
+    """The copy of a network with the weights it has now: made once, and again when they have changed."""
+    tensors = (*model.parameters(), *model.buffers())
+    state = tuple((id(each), 0 if each.is_inference() else each._version) for each in tensors)
+    kept = _made.get(model)
+    if kept is not None and kept[0] == state:
+        return kept[1]
+    network = FastNetwork(model)
+    _made[model] = state, network
+    return network
+
+
+def can_compile() -> bool:
+    """Whether torch.compile has what it needs on a GPU: Triton, and a C compiler for its launchers."""
+    compiler = os.environ.get("CC") or next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    return find_spec("triton") is not None and compiler is not None
