@@ -1,12 +1,13 @@
 """What it costs to hand out work: many simulated workers claim shards, sleep in place of computing, and deliver.
 
     python -m benchmarks.claims [--server postgres://postgres@127.0.0.1:5432/postgres | --server sqlite]
-        [--workers 64] [--shards 2000] [--seconds 2] [--members 4] [--waiting 0]
+        [--workers 64] [--shards 2000] [--seconds 5] [--members 4] [--waiting 0]
 
 Every worker is a process with a connection of its own, and does in the database what a worker does: a heartbeat every
 four seconds, a claim, an extended lease every second, a delivery with real columns and its event. `--waiting` adds that
-many shards that nobody comes to, to see what a long queue costs. With `--seconds 0` it is seen how many shards a second
-the database hands out at most.
+many shards that nobody comes to, to see what a long queue costs. `--server own` starts a cluster for the time.
+A shard takes between half and one and a half of the time given, so that workers do not march in step. With
+`--seconds 0` it is seen how many shards a second the database hands out at most.
 
 Prints the times in Markdown. The exit status is 1 if a shard was not done exactly once; on PostgreSQL also if the
 median claim takes 20 ms or more, and, with sleeping, if scheduling takes 5 % of the work's time or more.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -85,7 +87,7 @@ def work(number: int, seconds: float, begin: Any, results: Any) -> None:
 
     node = factories.node(name=f"claims-{number}-{os.getpid()}")
     environment = {"device": "Simulated", "worker": node.name, "versions": {}, "batch_size": 1}
-    times = Times()
+    times, drawn = Times(), random.Random(number)
     begin.wait()
     beaten = time.monotonic()
     while True:
@@ -97,7 +99,8 @@ def work(number: int, seconds: float, begin: Any, results: Any) -> None:
         times.claim_processor += time.process_time() - used
         times.first = times.first or started
         times.claims.append(claimed - started)
-        end = claimed + seconds
+        takes = drawn.uniform(0.5, 1.5) * seconds
+        end = claimed + takes
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, LEASE_SECONDS))
             if time.monotonic() < end:
@@ -105,7 +108,7 @@ def work(number: int, seconds: float, begin: Any, results: Any) -> None:
             if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
                 beaten = time.monotonic()
                 WorkerNode.objects.filter(pk=node.pk).update(heartbeat_at=Now())
-        times.slept += seconds
+        times.slept += takes
         columns = columns_of(claim.start, claim.stop)
         started, used = time.monotonic(), time.process_time()
         deliver(claim, [columns], environment)
@@ -253,6 +256,17 @@ def sizes() -> None:
 
 @contextmanager
 def _database(server: str) -> Iterator[str]:
+    if server == "own":
+        from tests.faults.servers import OwnPostgres
+
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            Path(folder).chmod(0o711)
+            postgres = OwnPostgres(Path(folder) / "postgres")
+            try:
+                yield postgres.url
+            finally:
+                postgres.stop()
+        return
     if server != "sqlite":
         with own_database(server) as url:
             yield url
@@ -268,7 +282,7 @@ def main() -> int:
     parser.add_argument("--server", default="postgres://postgres@127.0.0.1:5432/postgres")
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--shards", type=int, default=2000)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--waiting", type=int, default=0)
     arguments = parser.parse_args()

@@ -12,11 +12,12 @@ from celery.exceptions import SecurityWarning
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 # Imported here, in the parent, so that the pool's children inherit the flag.
-from workers import parent_death, stopping
+from workers import acknowledging, parent_death, stopping
 
 # Running as root is a supported way (containers), and messages are JSON: nothing in them is ever executed.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
+acknowledging.install()
 app = Celery("saliscope", include=["workers.tasks"])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 

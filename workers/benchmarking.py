@@ -57,10 +57,18 @@ def work_once(node: Node) -> None:
     if claim is None:
         pass_hint_on(node)
     else:
+        wake_idle_worker(node)
         with structlog.contextvars.bound_contextvars(benchmark=claim.benchmark_id, shard=claim.shard_id):
             run_claim(node, claim)
         if work_waits() and not stopping.requested():
             hints.wake_benchmark_workers()
+
+
+def wake_idle_worker(node: Node) -> None:
+    """While this worker computes, others wait for hints: so all of them are at work within moments."""
+    others = idle_labels(but=node.registered())
+    if others and work_waits(others):
+        hints.wake_benchmark_workers()
 
 
 def pass_hint_on(node: Node) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from saliency_core.datasets.base import open_dataset
@@ -75,19 +75,7 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
     row = workers_taking_work().filter(pk=node.pk).first()
     if row is None:
         return None
-    waiting = (
-        _claimable([row.label])
-        .exclude(benchmark__owner__in=passed_over)
-        .order_by(
-            "-benchmark__priority",
-            F("benchmark__owner__turn__served_at").asc(nulls_first=True),
-            "benchmark_id",
-            "method_index",
-            "start",
-        )
-        .select_related("benchmark")
-    )
-    shard = locked_skipping(waiting).first()
+    shard = _next_shard(row.label, passed_over)
     if shard is None:
         return None
     owner = shard.benchmark.owner_id
@@ -114,6 +102,26 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
         stop=shard.stop,
         specification=shard.benchmark.specification,
     )
+
+
+def _next_shard(label: str, passed_over: Collection[int]) -> Shard | None:
+    """First the benchmark, then its first shard that nobody else is about to take: a sort of all shards that wait would
+    take the longer the more there are.
+    """
+    claimable = _claimable([label])
+    benchmarks = (
+        Benchmark.objects.filter(
+            Exists(claimable.filter(benchmark=OuterRef("pk"))), state=Benchmark.State.RUNNING
+        )
+        .exclude(owner__in=passed_over)
+        .order_by("-priority", F("owner__turn__served_at").asc(nulls_first=True), "pk")
+    )
+    for benchmark in benchmarks.values_list("pk", flat=True):
+        shards = claimable.filter(benchmark=benchmark).order_by("method_index", "start")
+        shard = locked_skipping(shards.select_related("benchmark")).first()
+        if shard is not None:
+            return shard
+    return None
 
 
 def _note_turn(owner_id: int) -> None:

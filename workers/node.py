@@ -6,7 +6,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 from django.db import Error as DatabaseTrouble
@@ -18,10 +19,13 @@ from webapp.benchmarks.events import announce_workers
 from webapp.benchmarks.expected_code import expected_code, workers_taking_work
 from webapp.benchmarks.models import WorkerNode
 from webapp.code_version import code_version
+from webapp.common.hints import broker_answers
 from workers.claiming import fail_lost_shards
 from workers.memory import memory_of
 
 HEARTBEAT_SECONDS = 4.0
+# The reconciler hints every 5 seconds: a worker that has got none of several, while work waits, hears nothing any more.
+DEAF_SECONDS = 25.0
 TICK_SECONDS = 0.5
 
 log = structlog.get_logger(__name__)
@@ -31,10 +35,18 @@ class Node:
     """A worker process as the others see it. A thread of its own keeps its heartbeat while it computes.
 
     `on_drained` is called, once, when an administrator has asked the worker to finish and it has nothing at hand: it
-    is to end the process. The one that follows is paused until an administrator lets it go on.
+    is to end the process. The one that follows is paused until an administrator lets it go on. It is also called where
+    the worker has stood idle for long while there was work for it (`work_waits`): then it hears no hints any more.
     """
 
-    def __init__(self, kind: str, device: str, *, on_drained: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        device: str,
+        *,
+        on_drained: Callable[[], None] | None = None,
+        work_waits: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.kind = kind
         self.torch_device = device
         self.name = os.environ.get("SALISCOPE_WORKER_NAME") or f"{kind}-{device}@{socket.gethostname()}"
@@ -44,6 +56,9 @@ class Node:
         self._told_of = ""
         self._rests_until = 0.0
         self._on_drained = on_drained
+        self._work_waits = work_waits
+        self._heard = time.monotonic()
+        self._in_turn = False
         self._busy = False
         self._tick: Callable[[], None] | None = None
         self._lock = threading.Lock()
@@ -77,6 +92,16 @@ class Node:
         row = self.registered()
         WorkerNode.objects.filter(pk=row.pk).update(activity=activity, heartbeat_at=Now())
         announce_workers()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Around all that a hint makes this process do."""
+        self._in_turn = True
+        try:
+            yield
+        finally:
+            self._heard = time.monotonic()
+            self._in_turn = False
 
     def takes_work(self) -> bool:
         """Whether an administrator wants it to take new work, its code is the installation's, and it does not rest."""
@@ -141,10 +166,17 @@ class Node:
         draining = self._on_drained is not None and own.filter(mode=WorkerNode.Mode.DRAINING).exists()
         with self._lock:
             drained = draining and not self._busy
-        if drained and self._on_drained is not None:
-            log.info("drained", worker=self.name)
+        if self._on_drained is not None and (drained or self._is_deaf()):
+            log.warning("drained" if drained else "hears_no_hints", worker=self.name)
             end, self._on_drained = self._on_drained, None
             end()
+
+    def _is_deaf(self) -> bool:
+        takes_work = workers_taking_work().filter(name=self.name).exists
+        if self._in_turn or not self._work_waits() or not takes_work():
+            self._heard = time.monotonic()
+        # As long as nobody can be reached by the broker, starting again would not help.
+        return time.monotonic() - self._heard >= DEAF_SECONDS and broker_answers()
 
     def _beat(self) -> None:
         while True:

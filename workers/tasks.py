@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import django
@@ -25,12 +26,21 @@ def register_node(**_: Any) -> None:
     """Every pool child is a node of its own; connections of the parent are not for it."""
     global _node
     connections.close_all()
+    kind = os.environ.get("SALISCOPE_WORKER_KIND", "benchmark")
     _node = Node(
-        kind=os.environ.get("SALISCOPE_WORKER_KIND", "benchmark"),
+        kind=kind,
         device=os.environ.get("SALISCOPE_DEVICE", "cpu"),
         on_drained=end_this_worker,
+        work_waits=_waiting_for(kind),
     )
     _node.start()
+
+
+def _waiting_for(kind: str) -> Callable[[], bool]:
+    from webapp.studio.services import work_waits as studio_work_waits
+    from workers.claiming import work_waits
+
+    return studio_work_waits if kind == "studio" else lambda: work_waits([_the_node().label])
 
 
 def end_this_worker() -> None:
@@ -50,7 +60,9 @@ def work_on_benchmarks() -> None:
     from workers.benchmarking import work_once
 
     close_old_connections()
-    work_once(_the_node())
+    node = _the_node()
+    with node.turn():
+        work_once(node)
 
 
 @app.task(name="workers.tasks.work_in_studio")
@@ -59,7 +71,9 @@ def work_in_studio() -> None:
     from workers.studio import work_once
 
     close_old_connections()
-    work_once(_the_node())
+    node = _the_node()
+    with node.turn():
+        work_once(node)
 
 
 def _the_node() -> Node:

@@ -64,6 +64,8 @@ def _trials(place: Laboratory, environment: str, only: list[str]) -> Iterator[Tr
         if fault.only in ("", environment) and any(text in fault.title for text in only):
             begin = time.monotonic()
             trial: Trial = run_trial(place, fault)
+            if trial.outcome is not None:
+                print(table([trial]).splitlines()[-1], flush=True)
             result = "skipped" if trial.skipped else "passed" if trial.passed else f"FAILED {trial}"
             print(f"{place.title}: {fault.title}: {result} ({time.monotonic() - begin:.0f} s)", flush=True)
             yield trial

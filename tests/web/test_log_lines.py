@@ -47,6 +47,7 @@ def line(log: io.StringIO, event: str) -> str:
 
 class Node:
     name = "worker"
+    label = "cpu"
     device_name = "Test processor"
 
     def __init__(self) -> None:

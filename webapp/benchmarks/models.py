@@ -304,7 +304,15 @@ class Shard(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["benchmark", "method_index", "start"], name="one_shard_per_range")
         ]
-        indexes = [models.Index(fields=["state", "benchmark"], name="shards_by_state")]
+        indexes = [
+            models.Index(fields=["state", "benchmark"], name="shards_by_state"),
+            # What claims read, in their order: as long as what waits, however much is done.
+            models.Index(
+                fields=["benchmark", "method_index", "start"],
+                condition=Q(state="waiting"),
+                name="shards_waiting",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.method_index}:{self.start}-{self.stop}"

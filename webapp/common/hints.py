@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import redis
 import structlog
 from celery import Celery
 from django.conf import settings
@@ -25,6 +26,15 @@ _sender.conf.broker_transport_options = {
     "interval_step": 0,
     "interval_max": 0,
 }
+
+
+def broker_answers() -> bool:
+    """Whether the broker could take a hint now."""
+    try:
+        with redis.Redis.from_url(settings.BROKER_URL, socket_timeout=2, socket_connect_timeout=2) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
 
 
 def wake_benchmark_workers() -> None:

@@ -30,6 +30,8 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
                     "socket_connect_timeout": 3,
                     # Longer than the 5 seconds for which the layer blocks while it waits for a message.
                     "socket_timeout": 15,
+                    # Sockets that open or close at the same moment have one each; the client's own limit is 100.
+                    "max_connections": 2000,
                 }
             ],
             "prefix": f"{QUEUE_PREFIX}:channels:",
