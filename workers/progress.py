@@ -13,6 +13,8 @@ from webapp.benchmarks.payloads import progress_payload
 from workers.claiming import Claim, extend_lease, still_ours
 
 PROGRESS_ANNOUNCED_EVERY_SECONDS = 1.0
+# Counting a benchmark's shards takes the longer the more there are, and every worker does it.
+SHARE_FOR_PROGRESS = 0.05
 
 
 class ShardWatch:
@@ -26,6 +28,7 @@ class ShardWatch:
         self._images_done = 0
         self._images = claim.stop - claim.start
         self._announced = 0.0
+        self._tell_again_at = 0.0
         self._forwards_per_image = forwards_per_image(claim.specification, claim.method_index)
 
     def on_batch(self, forwards: int) -> None:
@@ -58,5 +61,7 @@ class ShardWatch:
             if not extend_lease(self._claim, self.progress):
                 self._claim_lost = True
                 return
-            benchmark = Benchmark.objects.get(pk=self._claim.benchmark_id)
-            announce_progress(benchmark.pk, progress_payload(benchmark))
+            if now >= self._tell_again_at:
+                benchmark = Benchmark.objects.get(pk=self._claim.benchmark_id)
+                announce_progress(benchmark.pk, progress_payload(benchmark))
+                self._tell_again_at = now + (time.monotonic() - now) / SHARE_FOR_PROGRESS

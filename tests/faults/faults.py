@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -126,7 +127,8 @@ def database_away(laboratory: Laboratory, _benchmark: int) -> None:
 
 def worker_stopped(laboratory: Laboratory, benchmark: int) -> None:
     """SIGSTOP while it has a shard, past its lease, then SIGCONT; the other machine goes on."""
-    wait_until(lambda: laboratory.observer.claimed_for(benchmark, "benchmark-"))
+    own = f"benchmark-cpu@{socket.gethostname()}"
+    wait_until(lambda: laboratory.observer.claimed_for(benchmark, own))
     pids = laboratory.first_machine_pids("-n benchmark-")
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -203,7 +205,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
 
 @contextmanager
 def short_visibility(laboratory: Laboratory) -> Iterator[None]:
-    """Messages are given out again after 1 s, while their tasks take longer. Holds from a start to the next one."""
+    """Messages are given out again after 1 s, while many of their tasks take longer. Starts before and afterwards."""
     application = laboratory.application
     for environment in ({"FAULTS_VISIBILITY_SECONDS": "1"}, None):
         application.stop()
@@ -238,7 +240,7 @@ FAULTS = (
     Fault("database away for 60 s", database_away, only="lab"),
     Fault("database locked for 60 s", database_away, only="sqlite"),
     Fault("a worker stopped past its lease, then continued", worker_stopped, with_second_machine()),
-    Fault("visibility timeout of 1 s, shorter than its tasks", duplicated_messages, short_visibility),
+    Fault("visibility timeout of 1 s, shorter than many a task", duplicated_messages, short_visibility),
     Fault("300 messages too many", duplicated_messages),
     Fault("every message lost for 20 s", lost_messages),
     Fault("a worker whose clock is 1 h fast", first_worker_ends, with_second_machine("+1h")),
