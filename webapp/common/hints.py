@@ -11,7 +11,6 @@ from kombu.exceptions import OperationalError
 
 WORK_ON_BENCHMARKS = "workers.tasks.work_on_benchmarks"
 WORK_IN_STUDIO = "workers.tasks.work_in_studio"
-HINT_EXPIRES_SECONDS = 60
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +48,7 @@ def wake_studio() -> None:
 
 def _send(task: str, queue: str) -> None:
     try:
-        _sender.send_task(task, queue=queue, expires=HINT_EXPIRES_SECONDS, retry=False, ignore_result=True)
+        _sender.send_task(task, queue=queue, retry=False, ignore_result=True)
     except (OperationalError, OSError) as problem:
         # The row is the truth: the reconciler hints again as long as work waits.
         log.warning("hint_not_sent", queue=queue, problem=str(problem))
