@@ -1,5 +1,6 @@
 #!/bin/sh
-# All tests: those without processes of their own side by side, then those that start the whole application, file by file.
+# The tests: those without processes of their own side by side, then those that start the whole application, but for
+# the longest (marked "long"), which test-lab.sh runs.
 # Usage: test.sh PYTHON [pytest arguments]   (with arguments, one run of just these)
 set -u
 python=$1
@@ -10,5 +11,5 @@ fi
 status=0
 "$python" -m pytest -n 2 --dist worksteal -q tests/core || status=$?
 "$python" -m pytest -n 2 --dist worksteal -q --ignore=tests/core --ignore=tests/system tests || status=$?
-"$python" -m pytest -n 2 --dist loadfile -q tests/system || status=$?
+"$python" -m pytest -q -m "not long" tests/system || status=$?
 exit "$status"

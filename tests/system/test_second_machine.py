@@ -19,7 +19,7 @@ from tests.application import Application, installation
 from webapp import embedded_broker
 from workers.parent_death import die_with_parent
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(600)]
 
 UNSHARE = ["unshare", "--uts", "--mount"]
 TOKEN = "a token of more than twenty characters"

@@ -10,7 +10,7 @@ import pytest
 from tests.application import Application, installation
 from tests.system.test_faults import in_the_middle, look, queue, wait_for
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(600)]
 
 IMAGES = 3
 STEER = """

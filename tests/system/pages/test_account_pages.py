@@ -115,7 +115,7 @@ def test_a_finished_benchmark_is_told_on_any_page(page: Page, member: str) -> No
     expect(page).to_have_title(title)
     # Told once: the next page of this tab has nothing new.
     page.goto("/workers/")
-    expect(page.get_by_role("row").filter(has_text="Studio")).to_be_visible()
+    expect(page.get_by_role("row").filter(has_text="studio@")).to_be_visible()
     expect(page.locator("#member-live .live-notice")).to_have_count(0)
 
 

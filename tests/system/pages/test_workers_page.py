@@ -19,9 +19,9 @@ User.objects.filter(username="{name}").update(is_staff=True)
 
 def test_running_workers_are_listed(page: Page, member: str) -> None:
     page.goto("/workers/")
-    benchmark = page.get_by_role("row").filter(has_text="Benchmarks")
+    benchmark = page.get_by_role("row").filter(has_text="benchmark-cpu@")
     expect(benchmark).to_have_count(1)
-    expect(page.get_by_role("row").filter(has_text="Studio")).to_have_count(1)
+    expect(page.get_by_role("row").filter(has_text="studio@")).to_have_count(1)
     expect(benchmark).to_contain_text(re.compile(r"\d+\.\d / \d+\.\d GiB"))
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
 
@@ -45,7 +45,7 @@ def test_administrators_pause_a_worker_and_let_it_go_on(
 ) -> None:
     running_application.manage("shell", "-c", ADMINISTRATOR.format(name=member))
     page.goto("/workers/")
-    row = page.get_by_role("row").filter(has_text="Studio")
+    row = page.get_by_role("row").filter(has_text="studio@")
     row.get_by_role("button", name="Pause").click()
     expect(row).to_contain_text("paused")
     row.get_by_role("button", name="Go on").click()
