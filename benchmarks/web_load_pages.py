@@ -96,13 +96,25 @@ def _rest(lab: Lab) -> Iterator[Page]:
         ("one data set", "library:dataset", (lab.dataset.pk,)),
         ("studio", "studio:maps", ()),
         ("cut-outs", "studio:cut_outs", ()),
+        ("start page", "accounts:home", ()),
+        ("history of the studio", "studio:history", ()),
+        ("settings of a model", "method_settings:overview", (lab.classifier.pk,)),
+        ("settings of a method", "method_settings:method", (lab.classifier.pk, "grad_cam")),
+        ("help", "help:index", ()),
+        ("help on a method", "help:method", ("msg_cam",)),
+        ("glossary", "help:glossary", ()),
+        ("backup", "backups:backups", ()),
         ("account", "accounts:account", ()),
         ("tokens", "accounts:tokens", ()),
         ("documentation of the API", "api:docs", ()),
     ]:
         yield from _named(title, name, *arguments)
-    compared = "&".join(f"benchmark={pk}" for pk in (lab.small.pk, lab.big.pk))
-    yield from _named("compare", "compare:compare", query=compared)
+    for title, results in [
+        ("two results of 200 images", [(lab.small.pk, 0), (lab.small.pk, 1)]),
+        ("two results of 50,000 images", [(lab.big.pk, 0), (lab.big.pk, 1)]),
+    ]:
+        query = "&".join(f"result={benchmark}.{method}" for benchmark, method in results)
+        yield from _named(f"compare {title}", "comparisons:compare", query=query)
 
 
 def _api(lab: Lab) -> Iterator[Page]:
