@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 # A chunk's perturbed copies should fill whole batches of the scorer; on a CPU one image already does.
 IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 16}
 READING_THREADS = {"cpu": 2, "cuda": 8}
+PARTS_AT_ONCE = 256
 MAPS_AT_ONCE = 8  # gradients of a large network need much memory
 
 
@@ -136,6 +137,9 @@ def run_benchmark(
                     classifier, chunk, loaded, method, experiments[number], scorer, mapping, memory
                 )
                 parts[number].append(columns)
+                if len(parts[number]) % PARTS_AT_ONCE == 0:
+                    # An image's figures as arrays of their own take many times the memory of the figures.
+                    parts[number][-PARTS_AT_ONCE + 1 :] = [Columns.merge(parts[number][-PARTS_AT_ONCE + 1 :])]
         done += len(loaded)
         freed.give_back()
         if on_image is not None:

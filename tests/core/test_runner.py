@@ -193,3 +193,9 @@ def test_maps_are_made_in_smaller_batches_where_memory_runs_out(
     assert without_time(run(range(9), 4)) == expected
     # Three, three and one of the chunks' images can be read; batches are padded.
     assert sizes == [4, 2, 2, 4, 2, 2, 4, 2]
+
+
+def test_figures_are_the_same_however_they_are_gathered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = without_time(run(range(9), 1))
+    monkeypatch.setattr("saliency_core.experiments.runner.PARTS_AT_ONCE", 3)
+    assert without_time(run(range(9), 1)) == expected
