@@ -24,9 +24,14 @@ class Command(BaseCommand):
         if benchmark is None:
             raise CommandError(f"There is no benchmark #{options['number']}.")
         file = options["file"].absolute()
-        file.parent.mkdir(parents=True, exist_ok=True)
         try:
+            file.parent.mkdir(parents=True, exist_ok=True)
             write_archive(benchmark, file)
         except SaliscopeError as problem:
             raise CommandError(str(problem)) from problem
+        except OSError as problem:
+            reason = problem.strerror or str(problem)
+            raise CommandError(
+                f"{file} could not be written: {reason}. Nothing was left there; make room, or choose another place."
+            ) from problem
         self.stdout.write(f"Written to {file}")
