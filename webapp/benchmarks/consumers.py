@@ -10,8 +10,8 @@ from django.db import DatabaseError
 
 from webapp.benchmarks.events import benchmark_group, member_group
 from webapp.benchmarks.models import Benchmark
-from webapp.benchmarks.payloads import event_payload, snapshot_payload, state_payload
-from webapp.benchmarks.selectors import events_after
+from webapp.benchmarks.payloads import snapshot_payload
+from webapp.benchmarks.shared_news import news_since
 from webapp.common.pacing import Paced
 
 NOT_FOUND = 4404
@@ -80,7 +80,7 @@ class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
             await self.close(code=NOT_FOUND)
             return
         if self.told_of > self.seq:
-            events, state = await self._events_and_state()
+            events, state = await news_since(self.benchmark_id, self.seq, self.told_of)
             if events:
                 self.seq = events[-1]["seq"]
                 # The state is read after the events: any progress told of before is part of it.
@@ -96,8 +96,3 @@ class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
     @database_sync_to_async
     def _snapshot(self) -> dict[str, Any]:
         return snapshot_payload(Benchmark.objects.select_related("classifier").get(pk=self.benchmark_id))
-
-    @database_sync_to_async
-    def _events_and_state(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        events = [event_payload(event) for event in events_after(self.benchmark_id, self.seq)]
-        return events, state_payload(Benchmark.objects.select_related("classifier").get(pk=self.benchmark_id))
