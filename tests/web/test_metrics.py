@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.web import factories
 from webapp.benchmarks import transitions
+from webapp.metrics import rows
 from workers.claiming import claim_shard, deliver, fail_attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,6 +63,20 @@ def test_claims_are_counted_from_one_scrape_to_the_next(client: Client) -> None:
         scrape(client)["saliscope_shard_claims_total", ("done",)]
         == after["saliscope_shard_claims_total", ("done",)]
     )
+
+
+def test_long_log_is_counted_on_in_parts(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MOST_EVENTS", 2)
+    factories.running_benchmark(images=20, per_shard=4)
+    node = factories.node()
+    before = scrape(client)
+    for first in range(0, 20, 4):
+        deliver(claim_shard(node), [factories.columns(first, first + 4)], {"device": "Test", "versions": {}})
+    after = scrape(client)
+    done = ("saliscope_shard_claims_total", ("done",))
+    assert after[done] - before.get(done, 0) == 5
+    seconds = ("saliscope_shard_seconds_count", ())
+    assert after[seconds] - before[seconds] == 5
 
 
 def test_requests_are_measured_by_the_names_of_addresses(client: Client) -> None:

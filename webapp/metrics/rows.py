@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from threading import Lock
+from typing import Any
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Max
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -17,6 +18,8 @@ from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, WorkerNod
 from webapp.benchmarks.selectors import live_workers
 
 BROKER_SECONDS = 2.0
+MOST_EVENTS = 1000
+"""Read at once: databases bound the number of values in a statement."""
 OUTCOMES = {"shard_done": "done", "shard_retried": "retried", "shard_set_aside": "set_aside"}
 
 
@@ -60,25 +63,39 @@ class RowsCollector(Collector):
 
     def _count_on(self) -> None:
         newest = BenchmarkEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
-        if self._seen is not None and newest > self._seen:
+        if self._seen is None:
+            self._seen = newest
+        while self._seen < newest:
             fresh = BenchmarkEvent.objects.filter(pk__gt=self._seen, pk__lte=newest, kind__in=OUTCOMES)
-            kinds = fresh.order_by().values_list("kind").annotate(count=Count("pk"))
-            for kind, count in kinds:
-                self._ended.labels(OUTCOMES[kind]).inc(count)
-            delivered = fresh.filter(
-                kind="shard_done",
-                benchmark=OuterRef("benchmark"),
-                payload__start=OuterRef("start"),
-                payload__method_index=OuterRef("method_index"),
-            )
-            benchmarks = fresh.filter(kind="shard_done").order_by().values("benchmark")
-            done = Shard.objects.filter(state=Shard.State.DONE, benchmark__in=benchmarks).filter(
-                Exists(delivered)
-            )
-            for claimed, finished in done.values_list("claimed_at", "finished_at"):
-                if claimed and finished:
-                    self._seconds.observe((finished - claimed).total_seconds())
-        self._seen = newest
+            events = list(fresh.order_by("pk").values("pk", "kind", "benchmark", "payload")[:MOST_EVENTS])
+            seconds = _seconds_of_shards([event for event in events if event["kind"] == "shard_done"])
+            # Counted once all of it is read, and then seen: what fails before is counted by the next scrape.
+            for event in events:
+                self._ended.labels(OUTCOMES[event["kind"]]).inc()
+            for each in seconds:
+                self._seconds.observe(each)
+            self._seen = events[-1]["pk"] if len(events) == MOST_EVENTS else newest
+
+
+def _seconds_of_shards(delivered: list[dict[str, Any]]) -> list[float]:
+    """From claim to delivery, of the shards that these events tell of."""
+    places = {
+        (event["benchmark"], event["payload"]["method_index"], event["payload"]["start"])
+        for event in delivered
+    }
+    shards = Shard.objects.filter(
+        state=Shard.State.DONE,
+        benchmark__in={benchmark for benchmark, _, _ in places},
+        start__in={start for _, _, start in places},
+        claimed_at__isnull=False,
+    )
+    return [
+        (finished - claimed).total_seconds()
+        for *place, claimed, finished in shards.values_list(
+            "benchmark", "method_index", "start", "claimed_at", "finished_at"
+        )
+        if tuple(place) in places
+    ]
 
 
 def _benchmarks() -> Metric:
