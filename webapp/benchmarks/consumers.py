@@ -12,6 +12,7 @@ from webapp.benchmarks.events import benchmark_group, member_group
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.payloads import snapshot_payload
 from webapp.benchmarks.shared_news import news_since
+from webapp.common.batched import Batched
 from webapp.common.pacing import Paced
 
 NOT_FOUND = 4404
@@ -89,10 +90,17 @@ class BenchmarkConsumer(AsyncJsonWebsocketConsumer):
         if progress:
             await self.send_json({"type": "progress", **progress})
 
-    @database_sync_to_async
-    def _visible(self) -> bool:
-        return Benchmark.objects.visible_to(self.scope["user"]).filter(pk=self.benchmark_id).exists()
+    async def _visible(self) -> bool:
+        user = self.scope["user"]
+        return user.is_authenticated and bool(await _visible.ask((user.pk, self.benchmark_id)))
 
     @database_sync_to_async
     def _snapshot(self) -> dict[str, Any]:
         return snapshot_payload(Benchmark.objects.select_related("classifier").get(pk=self.benchmark_id))
+
+
+def _visible_now(pairs: set[tuple[int, int]]) -> dict[tuple[int, int], bool]:
+    return dict.fromkeys(Benchmark.objects.visible_pairs(pairs), True)
+
+
+_visible: Batched[tuple[int, int], bool] = Batched(_visible_now)

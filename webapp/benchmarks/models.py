@@ -25,6 +25,22 @@ class BenchmarkQuerySet(models.QuerySet["Benchmark"]):
             Q(owner=user) | Q(shared_with_lab=True) | Q(pk__in=with_user), deleted__isnull=True
         )
 
+    def visible_pairs(self, pairs: set[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Of keys of members and benchmarks, those where `visible_to` that member has that benchmark."""
+        members, keys = {member for member, _ in pairs}, {benchmark for _, benchmark in pairs}
+        there = self.filter(pk__in=keys, deleted__isnull=True)
+        owners = {
+            key: (owner, lab) for key, owner, lab in there.values_list("pk", "owner", "shared_with_lab")
+        }
+        shares = BenchmarkShare.objects.filter(user__in=members, benchmark__in=owners)
+        shared = set(shares.values_list("user", "benchmark"))
+        return {
+            (member, benchmark)
+            for member, benchmark in pairs
+            if benchmark in owners
+            and (owners[benchmark][0] == member or owners[benchmark][1] or (member, benchmark) in shared)
+        }
+
     def owned_by(self, user: User) -> BenchmarkQuerySet:
         """What the member may change: their own."""
         return self.filter(owner=user, deleted__isnull=True) if user.is_authenticated else self.none()

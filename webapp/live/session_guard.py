@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from channels.auth import get_user
-from channels.db import database_sync_to_async
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 
+from webapp.accounts.models import User
+from webapp.common.batched import Batched
 from webapp.live.broker_memory import COME_BACK, BrokerMemory
 
 SIGNED_OUT = 4401
@@ -43,10 +45,14 @@ class SessionGuard:
                 return
             if message["type"] == "websocket.send" and time.monotonic() - checked >= CHECK_SECONDS:
                 checked = time.monotonic()
-                if await signed_in(scope) != user.pk:
+                if await _members.ask(scope["session"].session_key) != user.pk:
                     closed = True
                     message = {"type": "websocket.close", "code": SIGNED_OUT}
-            await send(message)
+            try:
+                await send(message)
+            except OSError:
+                # The browser has gone; of the ways to learn that, this is the one that comes first.
+                closed = True
 
         async def close() -> None:
             nonlocal closed
@@ -58,10 +64,31 @@ class SessionGuard:
             await self.application(scope, receive, guarded_send)
 
 
-async def signed_in(scope: dict[str, Any]) -> int | None:
-    """Key of the member whose session it is now, as the session's store has it; None if it has ended."""
+def members_of_sessions(keys: set[str]) -> dict[str, int]:
+    """Keys of the members whose sessions these are now, as the session's store has them. Those that have ended are left
+    out, and none is changed: a socket cannot send its browser a new cookie.
+    """
     store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
-    session = store(session_key=scope["session"].session_key)
-    await database_sync_to_async(session.load)()
-    user = await get_user({"session": session})
-    return user.pk if user.is_authenticated and user.is_active else None
+    sessions = {key: store(session_key=key).load() for key in keys}
+    members = User.objects.filter(is_active=True).in_bulk(
+        {session[SESSION_KEY] for session in sessions.values() if SESSION_KEY in session}
+    )
+    found = {}
+    for key, session in sessions.items():
+        member = members.get(int(session.get(SESSION_KEY, 0)))
+        if member is not None and _is_verified(session, member):
+            found[key] = member.pk
+    return found
+
+
+def _is_verified(session: dict[str, Any], member: User) -> bool:
+    """Whether the session was opened with the member's present password, through a backend that is still in use."""
+    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return False
+    return any(
+        constant_time_compare(session.get(HASH_SESSION_KEY, ""), good)
+        for good in (member.get_session_auth_hash(), *member.get_session_auth_fallback_hash())
+    )
+
+
+_members: Batched[str, int] = Batched(members_of_sessions)
