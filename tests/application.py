@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import REPOSITORY, delete_keys
+from tests.shell import Shell
 from workers.parent_death import die_with_parent
 
 START_SECONDS = 180.0
@@ -34,6 +35,7 @@ class Application:
     environment: dict[str, str]
     code: Path = REPOSITORY
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    _shell: Shell | None = field(default=None, repr=False)
 
     @property
     def base_url(self) -> str:
@@ -98,8 +100,21 @@ class Application:
         self.process.send_signal(number)
         return self.process.wait(timeout=STOP_SECONDS)
 
+    def end(self) -> None:
+        """Stops it if it runs, and kills whatever would not stop."""
+        process = self.process
+        if process is not None and process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+
     def processes(self) -> dict[int, str]:
-        """All living processes of this installation: process id and command line.
+        """All living processes of this installation but the shell: process id and command line.
 
         They are known by the state directory in their environment, which every child inherits; the broker, which
         writes its title over its environment, by the folder it works in.
@@ -110,6 +125,8 @@ class Application:
             try:
                 in_environment = mark in (folder / "environ").read_bytes().split(b"\0")
                 if not in_environment and self.state_dir not in (folder / "cwd").resolve().parents:
+                    continue
+                if self._shell is not None and int(folder.name) == self._shell.pid:
                     continue
                 if ") Z " in (folder / "stat").read_text():
                     continue
@@ -126,7 +143,7 @@ class Application:
         return sorted(pid for pid, command in self.processes().items() if part_of_command in command)
 
     def manage(self, *arguments: str) -> str:
-        """Runs `manage.py` on this installation and gives what it printed."""
+        """Runs a command of `manage.py` on this installation and gives what it printed."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=self.code,
@@ -137,6 +154,18 @@ class Application:
             check=True,
         )
         return done.stdout
+
+    def shell(self, code: str) -> str:
+        """Runs Python with the application's models, in one process for all calls, and gives what it printed."""
+        if self._shell is None or self._shell.code != self.code:
+            self.close_shell()
+            self._shell = Shell(self.code, self.environment | {"DJANGO_SETTINGS_MODULE": "webapp.settings"})
+        return self._shell.run(code)
+
+    def close_shell(self) -> None:
+        if self._shell is not None:
+            self._shell.close()
+            self._shell = None
 
 
 @contextmanager
@@ -163,7 +192,8 @@ def installation(state_dir: Path, **environment: str) -> Iterator[Application]:
         try:
             yield application
         finally:
-            _end(application)
+            application.close_shell()
+            application.end()
             if settings.get("REDIS_URL"):
                 delete_keys(settings["REDIS_URL"], settings["SALISCOPE_QUEUE_PREFIX"])
 
@@ -172,19 +202,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _end(application: Application) -> None:
-    process = application.process
-    if process is not None and process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    for pid in application.processes():
-        os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def ask(application: Application, path: str, body: dict[str, Any] | None = None)
     method, content = ("get", "") if body is None else ("post", json.dumps(body))
     raw = path.endswith(".txt")
     code = ASK.format(method=method, path=path, body=content or None, raw=raw)
-    said = application.manage("shell", "-c", code)
+    said = application.shell(code)
     return said if raw else json.loads(said.splitlines()[-1])
 
 
@@ -88,7 +88,7 @@ def try_upgrade(commit: str, folder: Path) -> None:
     with installation(folder / "state") as application:
         application.code = old
         application.start()
-        application.manage("shell", "-c", SIGN_UP)
+        application.shell(SIGN_UP)
         done = queue(application, 4)
         before = wait_for(application, done, "succeeded")
         unfinished = queue(application, 24)

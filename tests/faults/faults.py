@@ -138,7 +138,7 @@ def worker_stopped(laboratory: Laboratory, benchmark: int) -> None:
 
 
 def duplicated_messages(laboratory: Laboratory, _benchmark: int) -> None:
-    laboratory.application.manage("shell", "-c", HINTS.format(number=300))
+    laboratory.application.shell(HINTS.format(number=300))
 
 
 def lost_messages(laboratory: Laboratory, _benchmark: int) -> None:

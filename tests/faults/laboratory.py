@@ -222,7 +222,7 @@ def _prepare(application: Application) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    application.manage("shell", "-c", RATES)
+    application.shell(RATES)
 
 
 def _small_disk(state: Path, stack: ExitStack) -> bool:

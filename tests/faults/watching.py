@@ -61,13 +61,13 @@ class Outcome:
 
 
 def queue(application: Application, images: int, milliseconds: int) -> int:
-    output = application.manage("shell", "-c", QUEUE.format(images=images, milliseconds=milliseconds))
+    output = application.shell(QUEUE.format(images=images, milliseconds=milliseconds))
     return int(output.split("BENCHMARK")[1])
 
 
 def look(application: Application, benchmark: int) -> dict[str, Any]:
     """Everything about it. The application's processes need not be there, the database must."""
-    output = application.manage("shell", "-c", LOOK.format(pk=benchmark))
+    output = application.shell(LOOK.format(pk=benchmark))
     found: dict[str, Any] = json.loads(output.split("STATE")[1])
     return found
 

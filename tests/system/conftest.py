@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -12,11 +13,32 @@ from tests.application import Application, installation
 from tests.screenshots import CHROMIUM_OPTIONS
 
 
-@pytest.fixture(scope="module")
-def running_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """The whole application in processes of its own, one for all tests of a module; stopped at the end."""
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
+    """One installation for the whole run, not started: the first start has two processors busy for a minute."""
     with installation(tmp_path_factory.mktemp("state")) as application:
+        yield application
+
+
+@contextmanager
+def started(application: Application, **environment: str) -> Iterator[Application]:
+    """Starts it with these settings on top of its own, and stops it at the end."""
+    own = application.environment
+    application.environment = own | environment
+    application.close_shell()
+    try:
         application.start()
+        yield application
+    finally:
+        application.end()
+        application.close_shell()
+        application.environment = own
+
+
+@pytest.fixture(scope="module")
+def running_application(installed: Application) -> Iterator[Application]:
+    """The whole application in processes of its own, for all tests of a module."""
+    with started(installed) as application:
         yield application
 
 

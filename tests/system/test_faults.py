@@ -7,12 +7,12 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.application import Application, installation
+from tests.application import Application
+from tests.system.conftest import started
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -47,12 +47,12 @@ print("STATE", json.dumps(dict(
 
 
 def queue(application: Application, images: int = IMAGES) -> int:
-    output = application.manage("shell", "-c", QUEUE.format(images=images))
+    output = application.shell(QUEUE.format(images=images))
     return int(output.split("BENCHMARK")[1])
 
 
 def look(application: Application, benchmark: int) -> dict[str, Any]:
-    output = application.manage("shell", "-c", LOOK.format(pk=benchmark))
+    output = application.shell(LOOK.format(pk=benchmark))
     return json.loads(output.split("STATE")[1])
 
 
@@ -92,12 +92,9 @@ def pool_child(application: Application) -> int:
     return application.pids("-n benchmark-")[-1]
 
 
-def test_killed_workers_cost_time_and_nothing_else(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
+def test_killed_workers_cost_time_and_nothing_else(installed: Application) -> None:
     # Shards of one image, so that there is a middle to kill in.
-    with installation(state, SALISCOPE_SHARD_SECONDS="0.1") as application:
-        application.start()
+    with started(installed, SALISCOPE_SHARD_SECONDS="0.1") as application:
         undisturbed = wait_for(application, queue(application), lambda seen: seen["state"] == "succeeded")
         assert undisturbed["shards"] == IMAGES
         assert [kind for _, kind in undisturbed["events"]].count("shard_done") == IMAGES
@@ -134,11 +131,8 @@ def test_killed_workers_cost_time_and_nothing_else(tmp_path: Path) -> None:
     assert [kind for _, kind in disturbed["events"]].count("shard_retried") >= 3
 
 
-def test_stopping_gives_the_shard_back_and_starting_goes_on(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    state.mkdir()
-    with installation(state, SALISCOPE_SHARD_SECONDS="0.1") as application:
-        application.start()
+def test_stopping_gives_the_shard_back_and_starting_goes_on(installed: Application) -> None:
+    with started(installed, SALISCOPE_SHARD_SECONDS="0.1") as application:
         benchmark = queue(application, 1)
         wait_for(application, benchmark, in_the_middle)
         begin = time.monotonic()

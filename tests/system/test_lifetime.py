@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.application import Application, free_port, installation
+from tests.application import Application, free_port
+from tests.system.conftest import started
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -31,10 +32,8 @@ def parts(application: Application) -> list[str]:
     return names if os.environ.get("REDIS_URL") else [*names, "valkey-server"]
 
 
-def test_start_heal_stop_and_start_again(tmp_path: Path, repository: Path) -> None:
-    with installation(tmp_path / "state") as application:
-        application.state_dir.mkdir()
-        application.start()
+def test_start_heal_stop_and_start_again(installed: Application, repository: Path) -> None:
+    with started(installed) as application:
         health = application.wait_until_well()
         assert health["workers"]["benchmark"]["alive"] >= 1
         assert health["workers"]["studio"]["alive"] == 1

@@ -66,7 +66,7 @@ def can_play_two_machines() -> bool:
 
 
 def look(application: Application, number: int) -> dict[str, Any]:
-    printed = application.manage("shell", "-c", LOOK.format(number=number))
+    printed = application.shell(LOOK.format(number=number))
     seen: dict[str, Any] = json.loads(printed.split("SEEN", 1)[1])
     return seen
 
@@ -121,7 +121,7 @@ def test_a_second_machine_fetches_what_it_needs_and_does_what_wants_its_label(tm
     second.mkdir()
     with installation(first, SALISCOPE_WORKER_TOKEN=TOKEN) as application:
         application.start()
-        number = int(application.manage("shell", "-c", QUEUE.format(images=4)).split("QUEUED")[1])
+        number = int(application.shell(QUEUE.format(images=4)).split("QUEUED")[1])
         time.sleep(7)  # The reconciler hints every five seconds; the first machine's worker leaves it.
         seen = look(application, number)
         assert (seen["state"], seen["missing"]) == ("queued", "second")

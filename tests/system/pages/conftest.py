@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.application import Application, installation
+from tests.application import Application
+from tests.system.conftest import started
 
 PASSWORD = "a long pass phrase"
 
 
-@pytest.fixture(scope="session")
-def running_application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Application]:
-    """The whole application in processes of its own, for all pages' tests; stopped at the end."""
-    with installation(tmp_path_factory.mktemp("state")) as application:
-        application.start()
+@pytest.fixture(scope="package")
+def running_application(installed: Application) -> Iterator[Application]:
+    """The whole application in processes of its own, for all pages' tests."""
+    with started(installed) as application:
         yield application
 
 

@@ -36,7 +36,7 @@ def signed_in(
     member = context.storage_state()
     context.clear_cookies()
     sign_up(page, "every-page-admin")
-    running_application.manage("shell", "-c", ADMINISTRATOR.format("every-page-admin"))
+    running_application.shell(ADMINISTRATOR.format("every-page-admin"))
     administrator = context.storage_state()
     context.close()
     return member, administrator, rows

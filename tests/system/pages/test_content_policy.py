@@ -37,7 +37,7 @@ def test_charts_have_their_styles_without_inline_ones(page: Page, member: str) -
 
 
 def test_the_admin_has_no_inline_styles(page: Page, member: str, running_application: Application) -> None:
-    running_application.manage("shell", "-c", ADD_ADMINISTRATOR.format(name=member))
+    running_application.shell(ADD_ADMINISTRATOR.format(name=member))
     page.goto("/admin/accounts/user/")
     expect(page.locator("#result_list")).to_be_visible()
     page.goto("/admin/accounts/user/add/")

@@ -124,7 +124,7 @@ def test_an_administrator_registers_a_folder(
     page.goto("/data-sets/")
     expect(page.get_by_role("link", name="Register a folder")).to_have_count(0)
     promote = f"from webapp.accounts.models import User; User.objects.filter(username={member!r}).update(is_staff=True)"
-    running_application.manage("shell", "-c", promote)
+    running_application.shell(promote)
     page.reload()
     page.get_by_role("link", name="Register a folder").click()
     page.fill("#id_path", str(tmp_path / "birds"))

@@ -43,7 +43,7 @@ def test_heartbeats_are_true_without_a_reload(page: Page, member: str) -> None:
 def test_administrators_pause_a_worker_and_let_it_go_on(
     page: Page, member: str, running_application: Application
 ) -> None:
-    running_application.manage("shell", "-c", ADMINISTRATOR.format(name=member))
+    running_application.shell(ADMINISTRATOR.format(name=member))
     page.goto("/workers/")
     row = page.get_by_role("row").filter(has_text="studio@")
     row.get_by_role("button", name="Pause").click()
