@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from saliency_core.datasets.base import open_dataset
@@ -108,16 +108,20 @@ def _next_shard(label: str, passed_over: Collection[int]) -> Shard | None:
     """First the benchmark, then its first shard that nobody else is about to take: a sort of all shards that wait would
     take the longer the more there are.
     """
-    claimable = _claimable([label])
+    claimable = _claimable([label]).order_by("method_index", "start")
+    # One look into the index of waiting shards for each benchmark. Exists() says the same, and PostgreSQL may answer it
+    # by reading every shard that waits.
+    waiting = _waiting().filter(benchmark=OuterRef("pk")).order_by("method_index", "start").values("pk")
     benchmarks = (
-        Benchmark.objects.filter(
-            Exists(claimable.filter(benchmark=OuterRef("pk"))), state=Benchmark.State.RUNNING
-        )
+        Benchmark.objects.filter(state=Benchmark.State.RUNNING, device_label__in=["", label])
+        .exclude(owner__in=owners_at_limit())
         .exclude(owner__in=passed_over)
+        .annotate(waiting=Subquery(waiting[:1]))
+        .filter(waiting__isnull=False)
         .order_by("-priority", F("owner__turn__served_at").asc(nulls_first=True), "pk")
     )
     for benchmark in benchmarks.values_list("pk", flat=True):
-        shards = claimable.filter(benchmark=benchmark).order_by("method_index", "start")
+        shards = claimable.filter(benchmark=benchmark)
         shard = locked_skipping(shards.select_related("benchmark")).first()
         if shard is not None:
             return shard
@@ -258,10 +262,17 @@ def work_waits(labels: Collection[str] | None = None) -> bool:
     return _claimable(labels).exists()
 
 
+def _waiting() -> QuerySet[Shard]:
+    """Shards that wait and are not put off."""
+    return Shard.objects.filter(
+        Q(not_before__isnull=True) | Q(not_before__lte=Now()), state=Shard.State.WAITING
+    )
+
+
 def _claimable(labels: Collection[str] | None) -> QuerySet[Shard]:
     shards = (
-        Shard.objects.filter(state=Shard.State.WAITING, benchmark__state=Benchmark.State.RUNNING)
-        .filter(Q(not_before__isnull=True) | Q(not_before__lte=Now()))
+        _waiting()
+        .filter(benchmark__state=Benchmark.State.RUNNING)
         .exclude(benchmark__owner__in=owners_at_limit())
     )
     return shards if labels is None else shards.filter(benchmark__device_label__in=["", *labels])
