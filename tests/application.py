@@ -159,7 +159,7 @@ class Application:
         """Runs Python with the application's models, in one process for all calls, and gives what it printed."""
         if self._shell is None or self._shell.code != self.code:
             self.close_shell()
-            self._shell = Shell(self.code, self.environment | {"DJANGO_SETTINGS_MODULE": "webapp.settings"})
+            self._shell = Shell(self.code, {"DJANGO_SETTINGS_MODULE": "webapp.settings"} | self.environment)
         return self._shell.run(code)
 
     def close_shell(self) -> None:
