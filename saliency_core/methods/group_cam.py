@@ -10,7 +10,7 @@ from saliency_core.methods._cam import features_and_gradients, layer_parameter, 
 from saliency_core.methods._group_masks import blur_parameters
 from saliency_core.methods.base import Method, upsampled
 from saliency_core.methods.registry import register
-from saliency_core.scoring.canvas import blurred_canvas
+from saliency_core.scoring.canvas import blurred_canvas, shown_through
 from saliency_core.scoring.masks import above_percentile, is_flat, unit_range
 from saliency_core.scoring.scorer import Scorer
 
@@ -100,10 +100,11 @@ class GroupCam(Method):
         def compose(jobs: torch.Tensor) -> torch.Tensor:
             chosen, number = image[jobs], group[jobs]
             masks = unit_range(upsampled(groups[chosen, number.clamp(max=count - 1)], size))
-            masks = masks.masked_fill((number == count)[:, None, None], 0)[:, None]
-            return images[chosen] * masks + blurred[chosen] * (1 - masks)
+            masks = masks.masked_fill((number == count)[:, None, None], 0)
+            return shown_through(masks, images, blurred, chosen)
 
-        scores = Scorer(self.classifier).score_composed(len(image), compose, targets[image])
+        scorer = Scorer.for_copies(self.classifier, count + 1)
+        scores = scorer.score_composed(len(image), compose, targets[image])
         table = torch.zeros(len(images), count + 1, device=images.device)
         table[image, group] = scores.to(images.device)
         gains = torch.where(shown, table[:, :count] - table[:, count:], torch.zeros_like(table[:, :count]))

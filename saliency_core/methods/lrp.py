@@ -126,12 +126,14 @@ class Lrp(Method):
 
         classifier, classes = self.classifier, len(self.classifier.class_names)
         # Ones: x · carrier has the gradient x · ∂S/∂x by it, which is the relevance of x.
+        images = classifier.arranged(images)
         carrier = torch.ones_like(images, requires_grad=True)
         with torch.enable_grad():
             pixels, low, high = (values * carrier for values in (images, *self._pixel_range(images)))
             with relevance_pass(classifier.model, self._composite(), classes, classifier.title) as rule:
                 rule.follow_pixels(pixels, low, high, carrier)
-                return carrier, classifier.logits(pixels)
+                # Not by ``logits``, which would arrange them as another tensor than the one that is followed.
+                return carrier, classifier.model(pixels)
 
     def _composite(self) -> Composite:
         from saliency_core.methods._propagation.lrp_rules import alpha_beta_rule, epsilon_rule, gamma_rule

@@ -24,7 +24,6 @@ from saliency_core.methods._multi_scale import (
 )
 from saliency_core.methods.base import Method, upsampled
 from saliency_core.methods.registry import register
-from saliency_core.scoring.batch_size import batch_size_of
 from saliency_core.scoring.canvas import blurred_canvas
 from saliency_core.scoring.scorer import Scorer
 
@@ -173,10 +172,7 @@ class MsgCam(Method):
         """α_r [B, G]: the class's score in each masked image less its score in the canvas."""
         # The bare canvas is the image behind a mask of zeros: one more mask, in the same batches.
         copies = torch.cat([masks, torch.zeros_like(masks[:, :1])], dim=1)
-        count, usual = copies.shape[1], batch_size_of(self.classifier)
-        # An image's copies in equal batches, of one size for any number of images: none is mostly padding, and
-        # scores do not depend on the neighbours.
-        scorer = Scorer(self.classifier, -(-count // -(-count // usual)))
+        scorer = Scorer.for_copies(self.classifier, copies.shape[1])
         scores = scorer.score_masks(images, copies, canvas, targets, self.parameters["alpha_score"])
         scores = scores.to(images.device)
         return scores[:, :-1] - scores[:, -1:]

@@ -9,6 +9,7 @@ from saliency_core.lazy import torch
 from saliency_core.methods._cam import layer_parameter, weighted_sum
 from saliency_core.methods.base import Method, upsampled
 from saliency_core.methods.registry import register
+from saliency_core.scoring.canvas import numbered
 from saliency_core.scoring.layer_outputs import record_layer
 from saliency_core.scoring.masks import is_flat, unit_range
 from saliency_core.scoring.scorer import Scorer
@@ -75,7 +76,10 @@ class ScoreCam(Method):
 
         def compose(jobs: torch.Tensor) -> torch.Tensor:
             chosen = image[jobs]
-            return images[chosen] * score_masks_of(features[chosen, channel[jobs]], size, variant)[:, None]
+            return (
+                numbered(images, chosen)
+                * score_masks_of(features[chosen, channel[jobs]], size, variant)[:, None]
+            )
 
         output = "probability" if variant == "official" else "logit"
         scores = scorer.score_composed(len(image), compose, targets[image], output).to(features.device)

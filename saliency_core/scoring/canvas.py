@@ -35,6 +35,20 @@ def blurred_canvas(images: torch.Tensor, kernel: int = 51, sigma: float = 50.0) 
         return kornia.filters.gaussian_blur2d(images, (kernel, kernel), (sigma, sigma), border_type="reflect")
 
 
+def shown_through(
+    masks: torch.Tensor, images: torch.Tensor, canvas: torch.Tensor, image: torch.Tensor
+) -> torch.Tensor:
+    """Pictures [N, 3, H, W]: image number ``image[n]`` where mask n [N, H, W] is 1, its canvas where it is 0, and their
+    mixture in between. ``images`` and ``canvas`` [B, 3, H, W], ``image`` int64 [N].
+    """
+    return torch.lerp(numbered(canvas, image), numbered(images, image), masks[:, None])
+
+
+def numbered(images: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    """The images [N, 3, H, W] of these numbers int64 [N] out of [B, 3, H, W]; of a single one without copying it."""
+    return images.expand(len(image), -1, -1, -1) if len(images) == 1 else images[image]
+
+
 def rise_canvas(images: torch.Tensor, kernel: int = 11, sigma: float = 5.0) -> torch.Tensor:
     """Normalised images [B, 3, H, W] blurred as RISE does for insertion; see rise_kernel.
 

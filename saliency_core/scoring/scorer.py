@@ -17,6 +17,7 @@ from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
 from saliency_core.scoring.batch_size import batch_size_of, remember_batch_size
+from saliency_core.scoring.canvas import shown_through
 from saliency_core.scoring.fast_network import FastNetwork
 from saliency_core.scoring.listening import batch_listener
 from saliency_core.scoring.memory import keep_freed_memory
@@ -64,6 +65,14 @@ class Scorer:
         self._picture_type, self._picture_format = picture_format(precision, classifier.device)
         self.on_batch = on_batch
         self.batch_halvings: list[str] = []
+
+    @classmethod
+    def for_copies(cls, classifier: Classifier, count: int) -> Scorer:
+        """One whose batches divide an image's ``count`` copies as evenly as may be: of one size for any number of
+        images, and hardly padded.
+        """
+        batches = -(-count // batch_size_of(classifier))
+        return cls(classifier, -(-count // batches))
 
     def score_images(
         self, images: torch.Tensor, targets: torch.Tensor | None = None, output: str = "probability"
@@ -123,8 +132,7 @@ class Scorer:
             chosen = (
                 masks[mask_jobs // count, mask_jobs % count] if masks.ndim == 4 else masks[mask_jobs % count]
             )
-            kept = self._placed(chosen)[:, None]
-            return images[image] * kept + canvas[image] * (1 - kept)
+            return shown_through(self._placed(chosen), images, canvas, image)
 
         repeated = None if targets is None else targets.repeat_interleave(count)
         scores = self.score_composed(len(images) * count, compose, repeated, output)
