@@ -23,11 +23,10 @@ class Step:
 
 
 class Descent:
-    """A forward pass, then a walk back from the class score, block by block.
+    """A forward pass whose records are kept, then a walk back from the class score that uses them up, block by block.
 
-    Only the inputs of blocks are kept from the forward pass; each block runs a second time on the way down.
-    Hence memory holds the records and the converted weights of a single block, at the price of one more
-    forward pass. Gradients are those of the logits, each sample's by itself.
+    Gradients are those of the logits, each sample's by itself. How much memory the records take decides how many
+    images go together, see groups.
 
     >>> descent = Descent(network, images, targets, rule_set=CONSERVING, gradients=True)  # doctest: +SKIP
     >>> for step in descent.steps(lowest=1): ...  # doctest: +SKIP
@@ -47,28 +46,31 @@ class Descent:
         self.rule_set, self.gradients = rule_set, gradients
         with torch.no_grad():
             self.embedding: Embedding = network.embed(images)
-            self._inputs = [self.embedding.tokens]
-            for number in range(network.depth):
-                self._inputs.append(network.block(number, self._inputs[-1]).output)
-            self._read, self.logits = network.head(self._inputs[-1])
+        tokens = self.embedding.tokens
+        self._records: list[BlockRecord] = []
+        for number in range(network.depth):
+            with torch.set_grad_enabled(gradients):
+                # Each block is differentiated by itself, from its output to its input.
+                record = network.block(number, tokens.detach().requires_grad_(gradients))
+            self._records.append(record)
+            tokens = record.output
+        with torch.no_grad():
+            self._read, self.logits = network.head(tokens)
         self.relevance: Relevance | None = None
 
     def steps(self, lowest: int) -> Iterator[Step]:
         """Blocks from the last down to ``lowest``. Afterwards ``relevance`` is that of the lowest one's input."""
         upstream = self._gradient_of_output() if self.gradients else None
-        tokens = self._inputs.pop()
         if self.rule_set is not None:
             with torch.no_grad():
                 head = self.network.model.head
-                self.relevance = through_head(self.rule_set, head, self._read, self.targets, tokens.shape[1])
+                self.relevance = through_head(self.rule_set, head, self._read, self.targets)
         for number in reversed(range(lowest, self.network.depth)):
-            tokens = self._inputs.pop().requires_grad_(self.gradients)
-            with torch.set_grad_enabled(self.gradients):
-                record = self.network.block(number, tokens)
+            record = self._records.pop()
             gradient = None
             if upstream is not None:
                 upstream, gradient = torch.autograd.grad(
-                    record.output, (tokens, record.attention), grad_outputs=upstream
+                    record.output, (record.tokens, record.attention), grad_outputs=upstream
                 )
             with torch.no_grad():
                 relevance = self._relevance_step(number, record)
@@ -84,7 +86,7 @@ class Descent:
     def _gradient_of_output(self) -> torch.Tensor:
         """Gradient [B, N, D] of the class score by the last block's output."""
         with torch.enable_grad():
-            output = self._inputs[-1].detach().requires_grad_(True)
+            output = self._records[-1].output.detach().requires_grad_(True)
             _, logits = self.network.head(output)
             # Samples do not interact, so the sum's gradient is each sample's own.
             (gradient,) = torch.autograd.grad(logits.gather(1, self.targets[:, None]).sum(), output)

@@ -28,10 +28,12 @@ class BlockRecord:
     """What happened in one block; N tokens of D features, H heads of d features, M hidden features.
 
     ``tokens`` [B, N, D] are the block's input, ``normed`` [B, N, D] what queries, keys and values [B, H, N, d]
-    are made of, ``attention`` [B, H, N, N] follows the softmax, ``mixed`` [B, H, N, d] is attention times
-    values, ``merged`` [B, N, H·d] the input of the projection, ``attended`` [B, N, D] what is added to the
-    tokens, ``middle`` [B, N, D] their sum. ``mlp_input`` [B, N, D], ``hidden`` [B, N, M] after the activation,
-    ``transformed`` [B, N, D] what is added to ``middle``, ``output`` [B, N, D] their sum.
+    are made of, ``similarity`` [B, H, N, N] is queries times keys, ``attention`` [B, H, N, N] follows the softmax,
+    ``mixed`` [B, H, N, d] is attention times values, ``merged`` [B, N, H·d] the input of the projection,
+    ``attended`` [B, N, D] what is added to the tokens, ``middle`` [B, N, D] their sum. ``mlp_input`` [B, N, D],
+    ``hidden`` [B, N, M] after the activation, ``transformed`` [B, N, D] what is added to ``middle``, ``output``
+    [B, N, D] their sum. ``qkv_out``, ``proj_out``, ``fc1_out`` and ``fc2_out`` are what the four linear layers gave,
+    bias included.
     """
 
     tokens: torch.Tensor
@@ -39,6 +41,7 @@ class BlockRecord:
     queries: torch.Tensor
     keys: torch.Tensor
     values: torch.Tensor
+    similarity: torch.Tensor
     attention: torch.Tensor
     mixed: torch.Tensor
     merged: torch.Tensor
@@ -48,6 +51,10 @@ class BlockRecord:
     hidden: torch.Tensor
     transformed: torch.Tensor
     output: torch.Tensor
+    qkv_out: torch.Tensor
+    proj_out: torch.Tensor
+    fc1_out: torch.Tensor
+    fc2_out: torch.Tensor
 
 
 class RecordedTransformer:
@@ -94,24 +101,30 @@ class RecordedTransformer:
         batch, count, _ = tokens.shape
 
         normed = normalise(block.norm1, tokens)
-        projected = linear(attention.qkv, normed).reshape(batch, count, 3, attention.num_heads, -1)
+        qkv_out = linear(attention.qkv, normed)
+        projected = qkv_out.reshape(batch, count, 3, attention.num_heads, -1)
         queries, keys, values = projected.permute(2, 0, 3, 1, 4).unbind(0)
         queries, keys = normalise(attention.q_norm, queries), normalise(attention.k_norm, keys)
-        weights = ((queries * attention.scale) @ keys.transpose(-2, -1)).softmax(-1)
+        similarity = queries @ keys.transpose(-2, -1)
+        weights = (similarity * attention.scale).softmax(-1)
         mixed = weights @ values
         merged = normalise(getattr(attention, "norm", None), mixed.transpose(1, 2).flatten(2))
-        attended = scale(block.ls1, linear(attention.proj, merged))
+        proj_out = linear(attention.proj, merged)
+        attended = scale(block.ls1, proj_out)
         middle = tokens + attended
 
         mlp_input = normalise(block.norm2, middle)
-        hidden = normalise(getattr(mlp, "norm", None), mlp.act(linear(mlp.fc1, mlp_input)))
-        transformed = scale(block.ls2, linear(mlp.fc2, hidden))
+        fc1_out = linear(mlp.fc1, mlp_input)
+        hidden = normalise(getattr(mlp, "norm", None), mlp.act(fc1_out))
+        fc2_out = linear(mlp.fc2, hidden)
+        transformed = scale(block.ls2, fc2_out)
         return BlockRecord(
             tokens=tokens,
             normed=normed,
             queries=queries,
             keys=keys,
             values=values,
+            similarity=similarity,
             attention=weights,
             mixed=mixed,
             merged=merged,
@@ -121,6 +134,10 @@ class RecordedTransformer:
             hidden=hidden,
             transformed=transformed,
             output=middle + transformed,
+            qkv_out=qkv_out,
+            proj_out=proj_out,
+            fc1_out=fc1_out,
+            fc2_out=fc2_out,
         )
 
     def head(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -132,6 +149,12 @@ class RecordedTransformer:
 def linear(module: Any, values: torch.Tensor) -> torch.Tensor:
     """A linear layer in the type of ``values``; its parameters take no part in differentiation."""
     return functional.linear(values, weight_of(module, values), _as(module.bias, values))
+
+
+def products_of(module: Any, outputs: torch.Tensor) -> torch.Tensor:
+    """What a linear layer gave, ``outputs``, without its bias."""
+    bias = _as(module.bias, outputs)
+    return outputs if bias is None else outputs - bias
 
 
 def weight_of(module: Any, like: torch.Tensor) -> torch.Tensor:

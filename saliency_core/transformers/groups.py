@@ -7,7 +7,8 @@ from typing import Any
 
 from saliency_core.lazy import torch
 
-_BUDGET = 512 * 2**20  # bytes for what one block records and propagates
+# Bytes for what all blocks record and one propagates. A GPU needs more rows in a product to be busy.
+_BUDGETS = {"cpu": 512 * 2**20, "cuda": 8 * 2**30}
 
 
 def in_groups(
@@ -17,11 +18,12 @@ def in_groups(
     images: torch.Tensor,
     targets: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
-    """``work`` on as many images at a time as fit into half a gigabyte, its tensors [B, …] joined by name.
+    """``work`` on as many images at a time as fit into the device's budget, its tensors [B, …] joined by name.
 
     Samples do not interact, so this changes rounding at most.
     """
-    size = max(1, _BUDGET // _bytes_per_image(model, dtype, images))
+    budget = _BUDGETS.get(images.device.type, _BUDGETS["cpu"])
+    size = max(1, budget // _bytes_per_image(model, dtype, images))
     parts = [
         work(images[first : first + size], targets[first : first + size])
         for first in range(0, len(images), size)
@@ -30,14 +32,12 @@ def in_groups(
 
 
 def _bytes_per_image(model: Any, dtype: torch.dtype, images: torch.Tensor) -> int:
-    """About what one image needs in one block: records, their relevances and temporaries."""
+    """About what one image needs: the records of all blocks, and relevances and temporaries of one."""
     height, width = images.shape[2:]
     rows, columns = model.patch_embed.patch_size if hasattr(model.patch_embed, "patch_size") else (16, 16)
     tokens = -(-height // rows) * -(-width // columns) + model.num_prefix_tokens
-    block = model.blocks[0]
-    features = (
-        12 * block.mlp.fc1.in_features
-        + 8 * block.mlp.fc1.out_features
-        + len(model.blocks) * block.mlp.fc1.in_features
-    )
-    return tokens * (8 * block.attn.num_heads * tokens + features) * dtype.itemsize
+    block, depth = model.blocks[0], len(model.blocks)
+    inner, hidden = block.mlp.fc1.in_features, block.mlp.fc1.out_features
+    recorded = 3 * block.attn.num_heads * tokens + 14 * inner + 3 * hidden
+    temporary = 6 * block.attn.num_heads * tokens + 8 * inner + 6 * hidden
+    return tokens * (depth * recorded + temporary) * dtype.itemsize

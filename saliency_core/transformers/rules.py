@@ -15,14 +15,23 @@ from saliency_core.lazy import functional, torch
 # Of the authors' code. It decides what happens to terms that nearly cancel, so it belongs to the definition.
 STABILISER = 1e-9
 
-LinearRule = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], "tuple[torch.Tensor, torch.Tensor]"]
+LinearRule = Callable[
+    ["torch.Tensor", "torch.Tensor", "torch.Tensor", "torch.Tensor"], "tuple[torch.Tensor, torch.Tensor]"
+]
 
 
 def safe_divide(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
     """a / (b + 1e-9), and 0 where b = 0."""
     shifted = denominator + STABILISER
-    shifted.masked_fill_(shifted == 0, STABILISER)
-    return (numerator / shifted).masked_fill_(denominator == 0, 0.0)
+    if _may_be_zero(shifted):
+        shifted.masked_fill_(shifted == 0, STABILISER)
+    quotient = numerator / shifted
+    return quotient.masked_fill_(denominator == 0, 0.0) if _may_be_zero(denominator) else quotient
+
+
+def _may_be_zero(values: torch.Tensor) -> bool:
+    """Whether a value is 0; on a GPU, which would have to be waited for, always "perhaps"."""
+    return values.is_cuda or not bool(values.all())
 
 
 def total(relevance: torch.Tensor) -> torch.Tensor:
@@ -31,21 +40,22 @@ def total(relevance: torch.Tensor) -> torch.Tensor:
 
 
 def linear_joint(
-    values: torch.Tensor, weight: torch.Tensor, relevance: torch.Tensor
+    values: torch.Tensor, weight: torch.Tensor, relevance: torch.Tensor, products: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """α=1, β=0 with one normaliser: R_j = Σ_i z_ji R_i / Σ_j' z_j'i with z_ji = x_j⁺w_ji⁺ + x_j⁻w_ji⁻.
 
-    ``values`` x [B, …, J], ``weight`` [I, J], ``relevance`` [B, …, I]; the bias takes no part. Gives the
-    relevance [B, …, J] and the total [B] that it should have: ΣR is conserved.
+    ``values`` x [B, …, J], ``weight`` [I, J], ``relevance`` [B, …, I], ``products`` x·Wᵀ [B, …, I]; the bias takes no
+    part. Gives the relevance [B, …, J] and the total [B] that it should have: ΣR is conserved.
     """
     positive, negative = values.clamp(min=0), values.clamp(max=0)
     weight_up, weight_down = weight.clamp(min=0), weight.clamp(max=0)
-    shares = safe_divide(relevance, positive @ weight_up.T + negative @ weight_down.T)
+    # Σ z = ½ (x·Wᵀ + |x|·|W|ᵀ): one product, as the forward pass has the other.
+    shares = safe_divide(relevance, (products + values.abs() @ weight.abs().T) / 2)
     return positive * (shares @ weight_up) + negative * (shares @ weight_down), total(relevance)
 
 
 def linear_separate(
-    values: torch.Tensor, weight: torch.Tensor, relevance: torch.Tensor
+    values: torch.Tensor, weight: torch.Tensor, relevance: torch.Tensor, products: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As ``linear_joint``, but x⁺w⁺ and x⁻w⁻ are normalised each by its own sum.
 
@@ -63,14 +73,14 @@ def linear_separate(
 
 
 def product(
-    left: torch.Tensor, right: torch.Tensor, relevance: torch.Tensor
+    left: torch.Tensor, right: torch.Tensor, relevance: torch.Tensor, products: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gradient × input for both operands of Z = left · right [B, H, n, m], each halved: alone either would carry
-    all of R.
+    """Gradient × input for both operands of ``products`` Z = left · right [B, H, n, m], each halved: alone either
+    would carry all of R.
 
     R_left = ½ left ⊙ (S·rightᵀ), R_right = ½ right ⊙ (leftᵀ·S), with S = R / Z.
     """
-    shares = safe_divide(relevance, left @ right)
+    shares = safe_divide(relevance, products)
     return (
         left * (shares @ right.transpose(-2, -1)) / 2,
         right * (left.transpose(-2, -1) @ shares) / 2,

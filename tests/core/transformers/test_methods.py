@@ -51,7 +51,7 @@ def test_a_batch_is_the_stack_of_singles(key: str, monkeypatch: pytest.MonkeyPat
     classifier = tiny_classifier(seed=1, num_heads=2)
     assert_stack_of_singles(key, classifier, photographs(), TARGETS)
     whole = create_method(key, classifier).explain(photographs(), TARGETS).maps
-    monkeypatch.setattr("saliency_core.transformers.groups._BUDGET", 1)  # one image at a time
+    monkeypatch.setattr("saliency_core.transformers.groups._BUDGETS", {"cpu": 1})  # one image at a time
     pieces = create_method(key, classifier).explain(photographs(), TARGETS).maps
     torch.testing.assert_close(pieces, whole, atol=1e-6, rtol=1e-5)
 

@@ -24,14 +24,15 @@ def test_linear_rules_by_hand() -> None:
     """x = (1, −2), w = (3, −4): x⁺w⁺ = 3 and x⁻w⁻ = 8. Jointly 3/11 and 8/11 of R; separately all of it twice."""
     values, weight = torch.tensor([[1.0, -2.0]]).double(), torch.tensor([[3.0, -4.0]]).double()
     relevance = torch.tensor([[11.0]]).double()
-    joint, promised = rules.linear_joint(values, weight, relevance)
+    joint, promised = rules.linear_joint(values, weight, relevance, values @ weight.T)
     torch.testing.assert_close(joint, torch.tensor([[3.0, 8.0]]).double())
     assert promised.tolist() == [11]
-    separate, promised = rules.linear_separate(values, weight, relevance)
+    separate, promised = rules.linear_separate(values, weight, relevance, values @ weight.T)
     torch.testing.assert_close(separate, torch.tensor([[11.0, 11.0]]).double())
     assert promised.tolist() == [22]
     # A term x⁺w⁻ inhibits; with β = 0 it gets nothing.
-    joint, _ = rules.linear_joint(torch.tensor([[1.0, 2.0]]).double(), weight, relevance)
+    values = torch.tensor([[1.0, 2.0]]).double()
+    joint, _ = rules.linear_joint(values, weight, relevance, values @ weight.T)
     torch.testing.assert_close(joint, torch.tensor([[11.0, 0.0]]).double())
 
 
@@ -39,7 +40,7 @@ def test_linear_rules_by_hand() -> None:
 def test_ratio_of_relevance_per_linear_layer(rule: rules.LinearRule, ratio: float) -> None:
     """METHODS: 1.0 with the authors' rules for Transformer Attribution, 2.0 with their plain LRP."""
     values, weight, relevance = numbers(3, 7, 40), numbers(25, 40, seed=1), numbers(3, 7, 25, seed=2)
-    before, promised = rule(values, weight, relevance)
+    before, promised = rule(values, weight, relevance, values @ weight.T)
     sums = relevance.sum((1, 2))
     torch.testing.assert_close(before.sum((1, 2)) / sums, torch.full((3,), ratio).double(), rtol=1e-8, atol=0)
     torch.testing.assert_close(promised, ratio * sums)
@@ -50,14 +51,14 @@ def test_ratio_of_relevance_per_linear_layer(rule: rules.LinearRule, ratio: floa
 
 def test_plain_rule_without_negative_values_promises_no_doubling() -> None:
     values, weight, relevance = numbers(2, 40).abs(), numbers(25, 40, seed=1), numbers(2, 25, seed=2)
-    before, promised = rules.linear_separate(values, weight, relevance)
+    before, promised = rules.linear_separate(values, weight, relevance, values @ weight.T)
     torch.testing.assert_close(promised, relevance.sum(1))
     torch.testing.assert_close(before.sum(1), relevance.sum(1))
 
 
 def test_products_are_halved_and_conserve() -> None:
     left, right, relevance = numbers(2, 3, 5, 4), numbers(2, 3, 4, 6, seed=1), numbers(2, 3, 5, 6, seed=2)
-    for_left, for_right = rules.product(left, right, relevance)
+    for_left, for_right = rules.product(left, right, relevance, left @ right)
     half = relevance.sum((1, 2, 3)) / 2
     torch.testing.assert_close(for_left.sum((1, 2, 3)), half, rtol=1e-6, atol=0)
     torch.testing.assert_close(for_right.sum((1, 2, 3)), half, rtol=1e-6, atol=0)
