@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
@@ -25,6 +27,7 @@ from webapp.benchmarks.routing import websocket_urlpatterns
 from webapp.benchmarks.selectors import idle_benchmark_worker_exists
 from webapp.benchmarks.worker_services import forget_workers, set_mode
 from webapp.library.models import ForwardRate
+from workers import benchmarking
 from workers.claiming import claim_shard, deliver
 from workers.memory import memory_of
 from workers.node import Node
@@ -296,3 +299,73 @@ def test_strangers_watch_nothing() -> None:
         return closing["type"], closing["code"]
 
     assert async_to_sync(run)() == ("websocket.close", 4404)
+
+
+def test_the_thread_of_the_heartbeat_outlives_errors_of_every_kind(
+    process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver's own error, one that is nobody's fault that Django knows, and one of the computation's watcher."""
+    beats: list[str] = []
+
+    def heartbeat() -> None:
+        beats.append("beat")
+        if len(beats) == 1:
+            raise psycopg2.InterfaceError("connection already closed")
+        if len(beats) == 2:
+            raise OSError("no more files")
+        process._last_heartbeat = time.monotonic()
+
+    def tick() -> None:
+        beats.append("tick")
+        if beats.count("tick") == 2:
+            raise Ended
+
+    class Ended(BaseException):
+        """Not an error: the thread's end, which it has none of."""
+
+    monkeypatch.setattr("workers.node.time", Impatient())
+    monkeypatch.setattr(process, "_heartbeat", heartbeat)
+    process._tick = tick
+    with pytest.raises(Ended):
+        process._beat()
+    assert beats == ["beat", "beat", "beat", "tick", "tick"]
+
+
+class Impatient:
+    """A clock that does not wait."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    @staticmethod
+    def sleep(_seconds: float) -> None:
+        return
+
+
+@pytest.mark.parametrize(("shards", "woken"), [(2, 1), (1, 0)])
+def test_a_worker_that_has_claimed_wakes_an_idle_one_if_there_is_more(
+    shards: int, woken: int, process: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.running_benchmark(images=4 * shards, per_shard=4)
+    factories.node(name="idle")
+    hints: list[str] = []
+    at_work: list[tuple[int, int]] = []
+    monkeypatch.setattr("workers.benchmarking.hints.wake_benchmark_workers", lambda: hints.append("hint"))
+    monkeypatch.setattr("workers.benchmarking.measure_missing_rates", lambda _: None)
+    monkeypatch.setattr(
+        "workers.benchmarking.run_claim", lambda _node, claim: at_work.append((claim.start, len(hints)))
+    )
+    benchmarking.work_once(process)
+    # Before its own computation begins, which takes a minute.
+    assert at_work == [(0, woken)]
+
+
+def test_nobody_is_woken_where_all_are_at_work(process: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.running_benchmark(images=12, per_shard=4)
+    other = factories.node(name="busy")
+    assert claim_shard(other) is not None
+    monkeypatch.setattr(
+        "workers.benchmarking.hints.wake_benchmark_workers", lambda: pytest.fail("nobody waits for a hint")
+    )
+    claim = claim_shard(process.registered())
+    assert claim is not None
+    benchmarking.wake_idle_worker(process)
