@@ -243,8 +243,9 @@ FAULTS = (
     Fault("visibility timeout of 1 s, shorter than many a task", duplicated_messages, short_visibility),
     Fault("300 messages too many", duplicated_messages),
     Fault("every message lost for 20 s", lost_messages),
-    Fault("a worker whose clock is 1 h fast", first_worker_ends, with_second_machine("+1h")),
-    Fault("a worker whose clock is 1 h slow", first_worker_ends, with_second_machine("-1h")),
+    # SQLite's clock is that of the process that asks: who shares its file is on one machine and has one clock.
+    Fault("a worker whose clock is 1 h fast", first_worker_ends, with_second_machine("+1h"), only="lab"),
+    Fault("a worker whose clock is 1 h slow", first_worker_ends, with_second_machine("-1h"), only="lab"),
     Fault("disk full for 20 s", disk_full, small_disk),
     Fault("no room for an export", disk_full_in_an_export),
 )
