@@ -1,4 +1,7 @@
-"""The network of the precision "fast": a copy in 16 bits, compiled where there is a GPU and a compiler."""
+"""The network of the precision "fast": a copy in 16 bits, compiled where there is a GPU and a compiler.
+
+On a CPU its last linear layer stays in 32 bits: logits of 8 to 16 would come in steps of 1/16 from bfloat16.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,7 @@ class FastNetwork:
         self.dtype = dtype
         self._plain = copy.deepcopy(model).to(dtype, memory_format=torch.channels_last).eval()
         self._run: Callable[[torch.Tensor], torch.Tensor] = self._plain
+        self._narrow_again = widened_head(self._plain, model) if dtype == torch.bfloat16 else None
         if next(self._plain.parameters()).is_cuda and can_compile():
             # Every batch has one size, so each is compiled for itself.
             self._run = torch.compile(self._plain, dynamic=False)
@@ -55,19 +59,58 @@ class FastNetwork:
 
     def plain_logits(self, images: torch.Tensor) -> torch.Tensor:
         """As calling it, but never compiled."""
-        return self._plain(images.to(self.dtype))
+        images = images.to(self.dtype)
+        try:
+            return self._plain(images)
+        except RuntimeError as problem:
+            if self._narrow_again is None or "type" not in str(problem):
+                raise
+            # What was registered last is not what runs last, and something 16 bits wide follows it.
+            narrow_again, self._narrow_again = self._narrow_again, None
+            narrow_again()
+            return self._plain(images)
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        if not self.compiled:
+            return self.plain_logits(images)
         images = images.to(self.dtype)
         try:
             return self._run(images)
         except Exception as problem:
-            if not self.compiled or isinstance(problem, torch.OutOfMemoryError):
+            if isinstance(problem, torch.OutOfMemoryError):
                 raise
             # What a compiler can't do comes as any kind of exception; without it the scores are as good.
             log.warning("The network is not compiled: %s: %s", type(problem).__name__, str(problem)[:500])
             self._run = self._plain
             return self._plain(images)
+
+
+class WideHead(torch.nn.Module):
+    """A linear layer in float32 for inputs of any floating type."""
+
+    def __init__(self, head: torch.nn.Module) -> None:
+        super().__init__()
+        self.head = copy.deepcopy(head).float().eval()
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return self.head(values.float())
+
+
+def widened_head(network: torch.nn.Module, model: torch.nn.Module) -> Callable[[], None] | None:
+    """Gives ``network``, the copy of a model in 16 bits, the model's own last layer back if it is linear.
+
+    Returns what takes that back, or None where nothing was done.
+    """
+    layers = [
+        name for name, layer in model.named_modules() if next(layer.parameters(False), None) is not None
+    ]
+    name = layers[-1] if layers else ""
+    if not name or type(model.get_submodule(name)) is not torch.nn.Linear:
+        return None
+    above, _, own = name.rpartition(".")
+    parent, narrow = network.get_submodule(above), network.get_submodule(name)
+    setattr(parent, own, WideHead(model.get_submodule(name)))
+    return lambda: setattr(parent, own, narrow)
 
 
 def fast_type(device: torch.device) -> torch.dtype:

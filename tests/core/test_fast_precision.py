@@ -38,6 +38,38 @@ def test_the_network_runs_in_bfloat16(tiny_classifier: Classifier, tiny_images: 
     assert seen == [torch.bfloat16, torch.float32]
 
 
+class HeadFirst(torch.nn.Module):
+    """Features [B, 2], then two linear layers, of which the one that is registered last runs first if so wished."""
+
+    def __init__(self, *, last_runs_first: bool) -> None:
+        super().__init__()
+        self.a, self.b = torch.nn.Linear(2, 2, bias=False), torch.nn.Linear(2, 2, bias=False)
+        self.last_runs_first = last_runs_first
+        with torch.no_grad():
+            # 1 + 1/128 is a number of bfloat16; its square, 1 + 2/128 + 1/16384, is not.
+            self.a.weight.copy_(torch.eye(2) * (1 + 1 / 128))
+            self.b.weight.copy_(torch.eye(2) * (1 + 1 / 128))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        first, second = (self.b, self.a) if self.last_runs_first else (self.a, self.b)
+        return second(first(images.mean((2, 3))[:, :2]))
+
+
+def test_a_linear_layer_at_the_end_gives_logits_in_full_precision() -> None:
+    images = torch.ones(1, 3, 4, 4)
+    logits = fast_network(HeadFirst(last_runs_first=False))(images)
+    assert logits.dtype == torch.float32
+    assert logits.tolist() == [[(1 + 1 / 128) ** 2] * 2]
+
+
+def test_a_network_whose_last_layer_runs_earlier_stays_narrow() -> None:
+    network = fast_network(HeadFirst(last_runs_first=True))
+    for _ in range(2):
+        logits = network(torch.ones(1, 3, 4, 4))
+        assert logits.dtype == torch.bfloat16
+        assert logits.tolist() == [[1 + 2 / 128] * 2]
+
+
 def test_the_copy_is_made_once_and_again_when_weights_have_changed(tiny_classifier: Classifier) -> None:
     model = tiny_classifier.model
     first = fast_network(model)
