@@ -71,8 +71,7 @@ class Scorer:
         """One whose batches divide an image's ``count`` copies as evenly as may be: of one size for any number of
         images, and hardly padded.
         """
-        batches = -(-count // batch_size_of(classifier))
-        return cls(classifier, -(-count // batches))
+        return cls(classifier, _even_batch(count, batch_size_of(classifier)))
 
     def score_images(
         self, images: torch.Tensor, targets: torch.Tensor | None = None, output: str = "probability"
@@ -103,7 +102,11 @@ class Scorer:
         placed = self._placed(sources).to(self._picture_type)
         copies = RankedCopies(placed, order, curves, step_pixels)
         images, each = len(sources), copies.per_image
-        scores = self._score(copies.number, copies.batch, targets.repeat_interleave(each), output)
+        # On a GPU all batches have one size, as the network is compiled for each.
+        on_cpu = self.classifier.device.type == "cpu"
+        largest = _even_batch(each, self.batch_size) if on_cpu else None
+        repeated = targets.repeat_interleave(each)
+        scores = self._score(copies.number, copies.batch, repeated, output, largest=largest)
         scores = scores.view(images, each)
         inner = scores[:, len(copies.ends) :].view(images, len(curves), copies.steps - 1)
         first = scores[:, [copies.ends.index(curve.start) for curve in curves], None]
@@ -170,9 +173,10 @@ class Scorer:
         targets: torch.Tensor | None,
         output: str,
         reduce: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+        largest: int | None = None,
     ) -> torch.Tensor:
         """As score_composed; ``pictures(first, size)`` makes those of jobs ``first`` … ``first + size``, of which
-        those past the end may be anything.
+        those past the end may be anything; ``size`` is the batch size, or ``largest`` if that is less.
         """
         if output not in OUTPUTS:
             raise ParameterError(f"The output must be one of {', '.join(OUTPUTS)}; got {output!r}.")
@@ -186,9 +190,9 @@ class Scorer:
             evaluation_mode(classifier.model),
             numeric_precision(self.precision, device),
         ):
-            scores = self._score_all(number, pictures, targets, output, reduce)
+            scores = self._score_all(number, pictures, targets, output, reduce, largest)
             if isinstance(network, FastNetwork) and not scores.isfinite().all() and network.widen():
-                scores = self._score_all(number, pictures, targets, output, reduce)
+                scores = self._score_all(number, pictures, targets, output, reduce, largest)
         return scores
 
     def _score_all(
@@ -198,13 +202,14 @@ class Scorer:
         targets: torch.Tensor | None,
         output: str,
         reduce: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None,
+        largest: int | None,
     ) -> torch.Tensor:
         device = self.classifier.device
         collected: torch.Tensor | None = None
         pending: deque[torch.cuda.Event] = deque()
         first = 0
         while first < number:
-            size = self.batch_size
+            size = min(self.batch_size, largest or self.batch_size)
             try:
                 scores = self._logits(pictures(first, size))
             except RuntimeError as error:
@@ -263,6 +268,13 @@ class Scorer:
         listener = self.on_batch or batch_listener()
         if listener is not None:
             listener(count)
+
+
+def _even_batch(count: int, most: int) -> int:
+    """The size of the fewest equal batches, of at most ``most``, that take an image's ``count`` copies: it does not
+    depend on the number of images, and hardly anything is padded for one of them.
+    """
+    return -(-count // -(-count // most))
 
 
 def _jobs(first: int, size: int, number: int, device: torch.device) -> torch.Tensor:

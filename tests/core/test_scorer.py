@@ -66,12 +66,31 @@ def test_steps_are_composed_as_by_hand(red: Classifier) -> None:
 
 def test_last_step_may_be_smaller_and_the_batch_is_padded(red: Classifier) -> None:
     done: list[int] = []
-    scores = Scorer(red, batch_size=4, on_batch=done.append).score_rankings(
+    scores = Scorer(red, batch_size=2, on_batch=done.append).score_rankings(
         sources_of_ones_and_zeros(), pixel_order(SALIENCY), (INSERTION,), 4, torch.tensor([0]), output="logit"
     )
     torch.testing.assert_close(scores, torch.tensor([[[0, 4 / 6, 1]]]), atol=1e-6, rtol=0)
-    assert done == [3]
-    assert [len(batch) for batch in red.model.seen] == [4]
+    assert done == [2, 1]
+    assert [len(batch) for batch in red.model.seen] == [2, 2]
+
+
+@pytest.mark.parametrize(("most", "size", "batches"), [(4, 3, 1), (3, 3, 1), (2, 2, 2), (1, 1, 3)])
+def test_batches_divide_the_copies_of_an_image_evenly(
+    most: int, size: int, batches: int, red: Classifier
+) -> None:
+    for images in (1, 2):
+        red.model.seen.clear()
+        Scorer(red, batch_size=most).score_rankings(
+            sources_of_ones_and_zeros().expand(images, -1, -1, -1, -1),
+            pixel_order(SALIENCY.expand(images, -1, -1)),
+            (INSERTION,),
+            4,
+            torch.zeros(images, dtype=torch.int64),
+        )
+        # Of one size however many images there are; two images' six copies fill three batches of two.
+        assert {len(batch) for batch in red.model.seen} == {size}
+        assert len(red.model.seen) == -(-3 * images // size)
+        assert images == 2 or len(red.model.seen) == batches
 
 
 def test_224_distinct_forwards_per_image_in_full_batches(red: Classifier) -> None:
