@@ -28,7 +28,8 @@ def planned() -> dict[str, list[str]]:
         "methods": ["benchmarks.method_efficiency"],
         "memory": ["benchmarks.memory", "--images", "5000"],
         "first_batch": ["benchmarks.first_batch"],
-        "peers": ["benchmarks.peers", "--quick"],
+        # The other networks, and more turns: python -m benchmarks.peers.
+        "peers": ["benchmarks.peers", "--quick", "squeezenet1_1"],
     }
     if not PEERS_PYTHON.is_file():
         del found["peers"]
