@@ -72,7 +72,7 @@ ADMINISTRATORS = {
 ADMINISTRATOR = (
     "from webapp.accounts.models import User; User.objects.filter(username={!r}).update(is_staff=True)"
 )
-SECONDS = 120
+SECONDS = 300.0
 
 
 def furnish(page: Page) -> dict[str, str]:
