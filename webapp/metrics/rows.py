@@ -80,7 +80,7 @@ class RowsCollector(Collector):
 def _seconds_of_shards(delivered: list[dict[str, Any]]) -> list[float]:
     """From claim to delivery, of the shards that these events tell of."""
     places = {
-        (event["benchmark"], event["payload"]["method_index"], event["payload"]["start"])
+        (event["benchmark"], event["payload"].get("method_index"), event["payload"].get("start"))
         for event in delivered
     }
     shards = Shard.objects.filter(
