@@ -85,22 +85,13 @@ class FastNetwork:
             return self._plain(images)
 
 
-class WideHead(torch.nn.Module):
-    """A linear layer in float32 for inputs of any floating type."""
-
-    def __init__(self, head: torch.nn.Module) -> None:
-        super().__init__()
-        self.head = copy.deepcopy(head).float().eval()
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return self.head(values.float())
-
-
 def widened_head(network: torch.nn.Module, model: torch.nn.Module) -> Callable[[], None] | None:
     """Gives ``network``, the copy of a model in 16 bits, the model's own last layer back if it is linear.
 
     Returns what takes that back, or None where nothing was done.
     """
+    from saliency_core.scoring.wide_head import WideHead
+
     layers = [
         name for name, layer in model.named_modules() if next(layer.parameters(False), None) is not None
     ]
