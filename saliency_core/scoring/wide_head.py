@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-import torch
+from saliency_core.lazy import torch
 
 
 class WideHead(torch.nn.Module):
