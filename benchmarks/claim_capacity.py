@@ -14,17 +14,15 @@ the same bytes each time. The exit status is 1 if a shard was given twice.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 
-from benchmarks.web_load import own_database
+from benchmarks.own_installation import own_database, use_installation
 
 # Keys that no other number in a statement looks like.
 FIRST_KEYS = {
@@ -54,14 +52,7 @@ def main() -> int:
         print("pgbench is needed, and is part of PostgreSQL's server package.", file=sys.stderr)
         return 2
     with own_database(arguments.server) as database, tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
-            "SALISCOPE_ENV_FILE": "",
-            "SALISCOPE_STATE_DIR": folder,
-            "SALISCOPE_QUEUE_PREFIX": f"saliscope-capacity-{uuid.uuid4().hex[:10]}",
-            "DATABASE_URL": database,
-            "LOG_LEVEL": "ERROR",
-            "DJANGO_SETTINGS_MODULE": "benchmarks.web_load_settings",
-        }
+        use_installation(folder, database)
         return run(arguments, pgbench, database, Path(folder))
 
 

@@ -23,14 +23,13 @@ import statistics
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.web_load import own_database
+from benchmarks.own_installation import own_database, use_installation
 
 MOST_CLAIM_MILLISECONDS = 20.0
 MOST_OVERHEAD = 0.05
@@ -287,16 +286,8 @@ def main() -> int:
     parser.add_argument("--waiting", type=int, default=0)
     arguments = parser.parse_args()
     with _database(arguments.server) as database, tempfile.TemporaryDirectory() as state:
-        os.environ |= {
-            "SALISCOPE_ENV_FILE": "",
-            "SALISCOPE_STATE_DIR": state,
-            "SALISCOPE_QUEUE_PREFIX": f"saliscope-claims-{uuid.uuid4().hex[:10]}",
-            "DATABASE_URL": database,
-            # A worker keeps its connection.
-            "DATABASE_CONN_MAX_AGE": "600",
-            "LOG_LEVEL": "ERROR",
-            "DJANGO_SETTINGS_MODULE": "benchmarks.web_load_settings",
-        }
+        # A worker keeps its connection.
+        use_installation(state, database, DATABASE_CONN_MAX_AGE="600")
         return run(arguments)
 
 

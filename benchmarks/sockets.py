@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import socket
 import statistics
 import subprocess
@@ -24,13 +23,12 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.claims import IMAGES_PER_SHARD, columns_of
-from benchmarks.web_load import own_database
+from benchmarks.own_installation import own_database, use_installation
 
 SHARDS_OF_A_BENCHMARK = 30
 MOST_GROWTH = 1.1
@@ -240,17 +238,8 @@ def main() -> int:
     parser.add_argument("--benchmarks", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=120.0)
     arguments = parser.parse_args()
-    prefix = f"saliscope-sockets-{uuid.uuid4().hex[:10]}"
     with own_database(arguments.server) as database, tempfile.TemporaryDirectory() as state:
-        os.environ |= {
-            "SALISCOPE_ENV_FILE": "",
-            "SALISCOPE_STATE_DIR": state,
-            "SALISCOPE_QUEUE_PREFIX": prefix,
-            "DATABASE_URL": database,
-            "REDIS_URL": arguments.redis,
-            "LOG_LEVEL": "ERROR",
-            "DJANGO_SETTINGS_MODULE": "benchmarks.web_load_settings",
-        }
+        prefix = use_installation(state, database, REDIS_URL=arguments.redis)
         try:
             return run(arguments)
         finally:

@@ -12,16 +12,14 @@ fills what the web process then keeps.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from benchmarks.own_installation import own_database, use_installation
 
 MOST_MILLISECONDS = 200.0
 MOST_KILOBYTES = 300.0
@@ -49,27 +47,6 @@ class Measured:
         found = [f"answers {self.status}"] if self.status != 200 else []
         found += ["slow"] if self.limited and self.median > MOST_MILLISECONDS else []
         return found + (["large"] if self.limited and self.kilobytes > MOST_KILOBYTES else [])
-
-
-@contextmanager
-def own_database(server: str) -> Iterator[str]:
-    """The address of a new database, which is dropped at the end."""
-    import psycopg2
-
-    name = f"saliscope_load_{uuid.uuid4().hex[:10]}"
-
-    def run(statement: str) -> None:
-        connection = psycopg2.connect(server)
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-        connection.close()
-
-    run(f'CREATE DATABASE "{name}"')
-    try:
-        yield f"{server.rpartition('/')[0]}/{name}"
-    finally:
-        run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def measure(title: str, address: str, client: Any, requests: int, *, limited: bool) -> Measured:
@@ -157,16 +134,8 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="Share of the rows, for a quick look.")
     arguments = parser.parse_args()
     with own_database(arguments.server) as database, tempfile.TemporaryDirectory() as state:
-        os.environ |= {
-            "SALISCOPE_ENV_FILE": "",
-            "SALISCOPE_STATE_DIR": state,
-            "DATABASE_URL": database,
-            # One connection for all requests, as behind a pool.
-            "DATABASE_CONN_MAX_AGE": "600",
-            # Nobody watches: that messages reach no broker is no news.
-            "LOG_LEVEL": "ERROR",
-            "DJANGO_SETTINGS_MODULE": "benchmarks.web_load_settings",
-        }
+        # One connection for all requests, as behind a pool.
+        use_installation(state, database, DATABASE_CONN_MAX_AGE="600")
         return run(arguments.requests, arguments.scale)
 
 
