@@ -10,7 +10,7 @@ from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
 from saliency_core.methods.base import Method, upsampled
 from saliency_core.transformers.forward import RecordedTransformer
-from saliency_core.transformers.groups import in_groups
+from saliency_core.transformers.groups import group_size, in_groups
 from saliency_core.transformers.structure import obstacle
 
 if TYPE_CHECKING:
@@ -64,9 +64,16 @@ class TransformerMethod(Method):
     def _maps(
         self, images: torch.Tensor, targets: torch.Tensor
     ) -> torch.Tensor | tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        found = in_groups(self._explain_group, self.classifier.model, self.network.dtype, images, targets)
+        size = group_size(
+            self.classifier.model, self.network.dtype, images, recorded_blocks=self._recorded_blocks()
+        )
+        found = in_groups(self._explain_group, size, images, targets)
         maps = found.pop("maps")
         return upsampled(maps, (images.shape[2], images.shape[3])), found
+
+    def _recorded_blocks(self) -> int:
+        """Of how many blocks the records are kept at the same time."""
+        return 1
 
     @abstractmethod
     def _explain_group(self, images: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:

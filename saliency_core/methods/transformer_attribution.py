@@ -44,11 +44,21 @@ class TransformerAttribution(TransformerMethod):
         ),
     )
 
+    def _recorded_blocks(self) -> int:
+        return self.network.depth - int(self.parameters["start_block"])
+
     def _explain_group(self, images: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        descent = Descent(self.network, images, targets, rule_set=CONSERVING, gradients=True)
+        descent = Descent(
+            self.network,
+            images,
+            targets,
+            lowest=self.parameters["start_block"],
+            rule_set=CONSERVING,
+            gradients=True,
+        )
 
         def matrices() -> Iterator[torch.Tensor]:
-            for step in descent.steps(lowest=self.parameters["start_block"]):
+            for step in descent.steps():
                 assert step.gradient is not None  # asked for above
                 assert step.relevance is not None
                 weighted = (step.gradient * step.relevance).relu().mean(1)

@@ -34,13 +34,13 @@ class VitGradCam(TransformerMethod):
             "baseline), after Selvaraju et al., Grad-CAM, ICCV 2017"
         ),
         summary="Heads of the class token's attention in the last block, weighted by their mean gradient.",
-        # Only the last block is run again and differentiated.
+        # Only the last block is differentiated.
         cost=lambda parameters: Cost(forwards=1.1, backwards=0.1),
     )
 
     def _explain_group(self, images: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-        descent = Descent(self.network, images, targets, gradients=True)
-        (step,) = descent.steps(lowest=self.network.depth - 1)
+        descent = Descent(self.network, images, targets, lowest=self.network.depth - 1, gradients=True)
+        (step,) = descent.steps()
         assert step.gradient is not None  # asked for above
         first = self.network.prefix
         weights = step.gradient[:, :, 0, first:].mean(-1, keepdim=True)

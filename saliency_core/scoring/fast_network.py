@@ -1,6 +1,6 @@
 """The network of the precision "fast": a copy in 16 bits, compiled where there is a GPU and a compiler.
 
-On a CPU its last linear layer stays in 32 bits: logits of 8 to 16 would come in steps of 1/16 from bfloat16.
+In bfloat16 a linear layer at the end stays in 32 bits: logits of 8 to 16 would come in steps of 1/16.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class FastNetwork:
             # What a compiler can't do comes as any kind of exception; without it the scores are as good.
             log.warning("The network is not compiled: %s: %s", type(problem).__name__, str(problem)[:500])
             self._run = self._plain
-            return self._plain(images)
+            return self.plain_logits(images)
 
 
 def widened_head(network: torch.nn.Module, model: torch.nn.Module) -> Callable[[], None] | None:

@@ -3,7 +3,8 @@
 All work is flattened into jobs (image, curve, step) or (image, mask); jobs are composed on the device, run
 in full batches of one fixed size, and come back in a single copy. The last batch is padded, so every
 forward pass has the same shape and a score does not depend on what else was scored with it. Batch size,
-precision and memory format are decided here and nowhere else.
+precision and memory format of scores are decided here and nowhere else; the memory format of passes with
+gradients in Classifier.arranged.
 """
 
 from __future__ import annotations

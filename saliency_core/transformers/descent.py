@@ -23,13 +23,14 @@ class Step:
 
 
 class Descent:
-    """A forward pass whose records are kept, then a walk back from the class score that uses them up, block by block.
+    """A forward pass that keeps the records of the blocks from ``lowest`` on, then a walk back from the class score
+    that uses them up, block by block.
 
     Gradients are those of the logits, each sample's by itself. How much memory the records take decides how many
     images go together, see groups.
 
-    >>> descent = Descent(network, images, targets, rule_set=CONSERVING, gradients=True)  # doctest: +SKIP
-    >>> for step in descent.steps(lowest=1): ...  # doctest: +SKIP
+    >>> descent = Descent(network, images, targets, lowest=1, rule_set=CONSERVING)  # doctest: +SKIP
+    >>> for step in descent.steps(): ...  # doctest: +SKIP
     """
 
     def __init__(
@@ -38,17 +39,20 @@ class Descent:
         images: torch.Tensor,
         targets: torch.Tensor,
         *,
+        lowest: int = 0,
         rule_set: RuleSet | None = None,
         gradients: bool = False,
     ) -> None:
-        """``images`` [B, 3, H, W], ``targets`` [B]. ``rule_set`` None: no relevance."""
-        self.network, self.targets = network, targets
+        """``images`` [B, 3, H, W], ``targets`` [B], ``lowest`` a block. ``rule_set`` None: no relevance."""
+        self.network, self.targets, self.lowest = network, targets, lowest
         self.rule_set, self.gradients = rule_set, gradients
         with torch.no_grad():
             self.embedding: Embedding = network.embed(images)
-        tokens = self.embedding.tokens
+            tokens = self.embedding.tokens
+            for number in range(lowest):
+                tokens = network.block(number, tokens).output
         self._records: list[BlockRecord] = []
-        for number in range(network.depth):
+        for number in range(lowest, network.depth):
             with torch.set_grad_enabled(gradients):
                 # Each block is differentiated by itself, from its output to its input.
                 record = network.block(number, tokens.detach().requires_grad_(gradients))
@@ -58,14 +62,14 @@ class Descent:
             self._read, self.logits = network.head(tokens)
         self.relevance: Relevance | None = None
 
-    def steps(self, lowest: int) -> Iterator[Step]:
-        """Blocks from the last down to ``lowest``. Afterwards ``relevance`` is that of the lowest one's input."""
+    def steps(self) -> Iterator[Step]:
+        """Blocks from the last down to the lowest. Afterwards ``relevance`` is that of the lowest one's input."""
         upstream = self._gradient_of_output() if self.gradients else None
         if self.rule_set is not None:
             with torch.no_grad():
                 head = self.network.model.head
                 self.relevance = through_head(self.rule_set, head, self._read, self.targets)
-        for number in reversed(range(lowest, self.network.depth)):
+        for number in reversed(range(self.lowest, self.network.depth)):
             record = self._records.pop()
             gradient = None
             if upstream is not None:

@@ -59,7 +59,8 @@ def linear_separate(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As ``linear_joint``, but x⁺w⁺ and x⁻w⁻ are normalised each by its own sum.
 
-    Each of the two hands on all of R, so that ΣR doubles where both are there.
+    Each of the two hands on all of R, so that ΣR doubles where both are there. Their sums don't follow from
+    ``products``, which is not used.
     """
     relevance_in, expected = torch.zeros_like(values), torch.zeros_like(total(relevance))
     for part, half in (

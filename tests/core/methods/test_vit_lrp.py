@@ -47,7 +47,7 @@ def test_a_stem_of_one_convolution_is_the_usual_patch_embedding() -> None:
     usual = method.explain(images, targets).maps
     network = method.network
     descent = Descent(network, images.double(), targets, rule_set=PLAIN)
-    for _ in descent.steps(lowest=0):
+    for _ in descent.steps():
         pass
     maps = through_stem(
         classifier.model.patch_embed, images, descent.embedding, descent.relevance.tokens, "tiny"

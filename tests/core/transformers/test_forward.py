@@ -77,7 +77,7 @@ def test_attention_and_gradients_equal_those_of_the_model() -> None:
     gradients = torch.autograd.grad(logits.gather(1, TARGETS[:, None]).sum(), caught)
 
     descent = Descent(RecordedTransformer(model, torch.float64), images, TARGETS, gradients=True)
-    steps = list(descent.steps(lowest=0))
+    steps = list(descent.steps())
     assert [step.block for step in steps] == [2, 1, 0]
     for step in steps:
         torch.testing.assert_close(step.attention, caught[step.block].detach(), atol=1e-12, rtol=1e-10)
@@ -93,7 +93,7 @@ def test_the_model_is_only_read() -> None:
     model.blocks[1].attn.register_forward_hook(lambda *passed: runs.append("attention"))
     images = photographs()
     descent = Descent(RecordedTransformer(model, torch.float64), images, TARGETS, gradients=True)
-    list(descent.steps(lowest=0))
+    list(descent.steps())
     for name, value in model.state_dict(keep_vars=True).items():
         same, copied = before[name]
         assert value is same

@@ -14,8 +14,9 @@ from tests.core.transformers.tiny import TARGETS, photographs, tiny_transformer
 def descend(
     model: torch.nn.Module, rule_set: RuleSet, dtype: torch.dtype, lowest: int = 0
 ) -> tuple[Descent, list]:
-    descent = Descent(RecordedTransformer(model, dtype), photographs(), TARGETS, rule_set=rule_set)
-    return descent, list(descent.steps(lowest))
+    network = RecordedTransformer(model, dtype)
+    descent = Descent(network, photographs(), TARGETS, lowest=lowest, rule_set=rule_set)
+    return descent, list(descent.steps())
 
 
 @pytest.mark.parametrize(("rule_set", "separate"), [(CONSERVING, False), (PLAIN, True)])
