@@ -26,7 +26,9 @@ __all__ = ["draw", "measure", "work_once"]
 
 
 def work_once(node: Node) -> None:
-    """One turn: what somebody waits for most comes first; curves only where nobody waits for a map."""
+    """One turn: what somebody waits for most comes first; curves only where nobody waits for a map, and reports on
+    models only where nobody waits for anything.
+    """
     if not node.takes_work():
         return
     predictions = claim_predictions()
@@ -44,17 +46,18 @@ def work_once(node: Node) -> None:
     if classifier is not None:
         node.watch(_preparation_keeper(classifier), "preparing a model")
         prepare(classifier)
-    looked_at = None if classifier is not None or stopping.requested() else claim_report()
-    if looked_at is not None:
-        node.watch(_preparation_keeper(looked_at), "looking at a model")
-        look_again(looked_at, node.torch_device)
     dataset = None if stopping.requested() else claim_dataset()
     if dataset is not None:
         node.watch(lease_keeper(lambda: keep_dataset_lease(dataset)), "looking at a data set")
         prepare_dataset(dataset)
+    waited_for = predictions or explanations or curves or classifier or dataset
+    # Half a minute of work that nobody waits for.
+    report = None if waited_for or stopping.requested() else claim_report()
+    if report is not None:
+        node.watch(_preparation_keeper(report), "looking at a model")
+        look_again(report, node.torch_device)
     node.watch(None)
-    library_work = any(row is not None for row in (classifier, looked_at, dataset))
-    if (predictions or explanations or curves or library_work) and not stopping.requested():
+    if (waited_for or report) and not stopping.requested():
         hints.wake_studio()
 
 
