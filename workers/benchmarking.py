@@ -7,7 +7,6 @@ import time
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models.fields.json import KT
 
 from saliency_core.errors import Interrupted, SaliscopeError
 from saliency_core.experiments.base import create_experiment
@@ -15,21 +14,20 @@ from saliency_core.experiments.checks import uses_class_labels
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.runner import run_benchmark
 from saliency_core.provenance import versions
-from saliency_core.scoring.batch_size import batch_size_of, find_batch_size, remember_batch_size
-from saliency_core.scoring.rate import measure_forward_rate
+from saliency_core.scoring.batch_size import batch_size_of, remember_batch_size
 from saliency_core.scoring.scorer import Scorer
 from webapp.benchmarks.estimates import forwards_per_image
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import idle_labels
-from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION, activation_part
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common import hints
-from webapp.library.models import Classifier, ForwardRate
-from webapp.library.services import correct_batch_size, correct_forward_rate, record_forward_rate
+from webapp.library.models import Classifier
+from webapp.library.services import correct_batch_size, correct_forward_rate
 from workers import stopping
 from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attempt, give_back, work_waits
 from workers.fetching import CannotFetch
+from workers.forward_rates import measure_missing_rates
 from workers.node import Node
 from workers.patience import AWAY, patiently
 from workers.planning import plan_queued_benchmarks, planning_waits
@@ -77,60 +75,6 @@ def pass_hint_on(node: Node) -> None:
     if others and (work_waits(others) or planning_waits(others)):
         time.sleep(PASSING_ON_SECONDS)
         hints.wake_benchmark_workers()
-
-
-def measure_missing_rates(node: Node) -> None:
-    """Measures every ready classifier that has no forward rate on this device yet, in full precision and in those that
-    queued benchmarks ask for.
-    """
-    for precision in _wanted_precisions():
-        ready = Classifier.objects.filter(state=Classifier.State.READY)
-        if precision != USUAL_PRECISION:
-            queued = Benchmark.objects.filter(
-                state=Benchmark.State.QUEUED, specification__precision=precision
-            )
-            ready = ready.filter(pk__in=queued.values("classifier"))
-        measured = ForwardRate.objects.filter(device=node.device_name, precision=precision)
-        for row in ready.exclude(pk__in=measured.values("classifier")):
-            if stopping.requested():
-                return
-            _measure_rate(node, row, precision)
-    node.watch(None)
-
-
-def _wanted_precisions() -> list[str]:
-    queued = Benchmark.objects.filter(state=Benchmark.State.QUEUED).order_by()
-    asked = set(queued.annotate(precision=KT("specification__precision")).values_list("precision", flat=True))
-    return [USUAL_PRECISION, *sorted((asked & set(PRECISIONS)) - {USUAL_PRECISION})]
-
-
-def _measure_rate(node: Node, row: Classifier, precision: str) -> None:
-    """Finds the fastest batch size and keeps it with the rate it gives."""
-    node.watch(None, "measuring a model")
-    try:
-        classifier = classifier_of(specification_of(row), row.class_names, node.torch_device)
-    except SaliscopeError as problem:
-        log.warning("rate_not_measured", classifier=row.pk, problem=str(problem))
-        return
-    batch_size = find_batch_size(classifier, precision)
-    record_forward_rate(
-        row,
-        device=node.device_name,
-        precision=precision,
-        images_per_second=measure_forward_rate(classifier, precision=precision),
-        batch_size=batch_size,
-    )
-
-
-def specification_of(row: Classifier) -> dict:
-    """A classifier's row as the part of a specification that `classifier_of` reads."""
-    return {
-        "library": row.library,
-        "architecture": row.architecture,
-        "weights_sha256": row.weights_sha256,
-        "preprocessing": row.preprocessing,
-        **activation_part(row),
-    }
 
 
 def run_claim(node: Node, claim: Claim) -> None:

@@ -24,9 +24,8 @@ from webapp.library import services
 from webapp.library.compatibility import WAITING, failed_report, finish_report, give_back_report, ready_report
 from webapp.library.models import Classifier
 from workers import stopping
-from workers.benchmarking import specification_of
 from workers.model_file_sandbox import convert_in_sandbox
-from workers.resources import classifier_of
+from workers.resources import classifier_of, specification_of
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier as LoadedClassifier

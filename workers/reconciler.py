@@ -35,15 +35,15 @@ from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.benchmarks.worker_services import forget_workers  # noqa: E402
 from webapp.common import hints  # noqa: E402
 from webapp.jobs.services import reclaim_lost_jobs, remove_old_jobs  # noqa: E402
-from webapp.library.compatibility import report_waits  # noqa: E402
 from webapp.library.dataset_services import reclaim_lost_datasets  # noqa: E402
-from webapp.library.models import Classifier, Dataset  # noqa: E402
+from webapp.library.models import Classifier  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
 from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
 from workers.healthy import say_alive  # noqa: E402
 from workers.job_process import JobProcess  # noqa: E402
 from workers.planning import planning_waits  # noqa: E402
+from workers.studio_work import studio_work_waits  # noqa: E402
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 1.0
@@ -182,9 +182,7 @@ def hint_at_waiting_work() -> None:
     idle = idle_labels()
     if idle and (work_waits(idle) or planning_waits(idle) or unmeasured.exists()):
         hints.wake_benchmark_workers()
-    to_prepare = Classifier.objects.filter(state=Classifier.State.WAITING)
-    to_look_at = Dataset.objects.filter(state=Dataset.State.WAITING)
-    if studio.work_waits() or to_prepare.exists() or report_waits() or to_look_at.exists():
+    if studio_work_waits():
         hints.wake_studio()
 
 

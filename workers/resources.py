@@ -17,6 +17,8 @@ from saliency_core.enhancement.sliding_window import create_enhanced_method
 from saliency_core.errors import WeightsError
 from saliency_core.methods.registry import create_method
 from webapp.benchmarks.methods import enhancement_of
+from webapp.benchmarks.specification import activation_part
+from webapp.library import models
 from workers.dataset_places import dataset_here
 from workers.fetching import can_fetch, fetch_weights
 
@@ -30,6 +32,17 @@ DATASETS_KEPT = 4
 _classifiers: OrderedDict[tuple[Any, ...], Classifier] = OrderedDict()
 _datasets: OrderedDict[tuple[str, str, str], Dataset] = OrderedDict()
 _labels: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
+
+
+def specification_of(row: models.Classifier) -> dict:
+    """A classifier's row as the part of a specification that `classifier_of` reads."""
+    return {
+        "library": row.library,
+        "architecture": row.architecture,
+        "weights_sha256": row.weights_sha256,
+        "preprocessing": row.preprocessing,
+        **activation_part(row),
+    }
 
 
 def classifier_of(specification: dict[str, Any], class_names: list[str], device: str) -> Classifier:

@@ -8,8 +8,7 @@ from saliency_core.datasets.images import read_image
 from saliency_core.errors import Interrupted, SaliscopeError
 from webapp.studio.models import Asked
 from workers import stopping
-from workers.benchmarking import specification_of
-from workers.resources import classifier_of, dataset_of
+from workers.resources import classifier_of, dataset_of, specification_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

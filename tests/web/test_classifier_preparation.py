@@ -27,8 +27,7 @@ from tests.web import factories
 from webapp.library import compatibility, services
 from webapp.library.models import Classifier
 from workers import classifier_preparation
-from workers.benchmarking import specification_of
-from workers.resources import classifier_of
+from workers.resources import classifier_of, specification_of
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,119 @@
+"""When a benchmark worker measures the forward rates that estimates and shard sizes rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.web import factories
+from webapp.benchmarks.models import WorkerNode
+from webapp.library.models import Classifier, Dataset, ForwardRate
+from workers.forward_rates import measure_missing_rates
+from workers.node import Node
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def node(monkeypatch: pytest.MonkeyPatch) -> Node:
+    monkeypatch.setenv("SALISCOPE_WORKER_NAME", "worker of today")
+    node = Node("benchmark", "cpu")
+    node._register()
+    return node
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """The classifiers that were measured, in order, each with its precision: with a clock that says 40 images/s."""
+    order: list[tuple[str, str]] = []
+
+    def find_batch_size(name: str, precision: str) -> int:
+        order.append((name, precision))
+        return 8
+
+    monkeypatch.setattr(
+        "workers.forward_rates.classifier_of", lambda part, _names, _device: part["architecture"]
+    )
+    monkeypatch.setattr("workers.forward_rates.find_batch_size", find_batch_size)
+    monkeypatch.setattr("workers.forward_rates.measure_forward_rate", lambda _name, precision: 40.0)
+    return order
+
+
+def test_every_ready_classifier_is_measured_once(node: Node, measured: list[tuple[str, str]]) -> None:
+    factories.classifier(architecture="resnet18")
+    factories.classifier(architecture="vgg19")
+    factories.classifier(architecture="vgg16", state=Classifier.State.NOT_FETCHED)
+    measure_missing_rates(node)
+    measure_missing_rates(node)
+    assert measured == [("resnet18", "fp32"), ("vgg19", "fp32")]
+    rates = ForwardRate.objects.order_by("pk").values_list("device", "images_per_second", "batch_size")
+    assert list(rates) == [(node.device_name, 40.0, 8)] * 2
+    assert WorkerNode.objects.get(pk=node.registered().pk).activity == ""
+
+
+def test_what_a_queued_benchmark_waits_for_comes_first(node: Node, measured: list[tuple[str, str]]) -> None:
+    factories.classifier(architecture="resnet18")
+    factories.queued_benchmark(classifier=factories.classifier(architecture="vgg19"))
+    factories.queued_benchmark(classifier=factories.classifier(architecture="vgg16"), precision="fast")
+    measure_missing_rates(node)
+    assert measured == [("vgg16", "fast"), ("vgg19", "fp32"), ("resnet18", "fp32"), ("vgg16", "fp32")]
+
+
+def a_studio_at_work() -> None:
+    factories.node(kind=WorkerNode.Kind.STUDIO, activity="drawing 2 maps")
+
+
+def a_report_that_waits() -> None:
+    Classifier.objects.update(compatibility={"state": "waiting"})
+
+
+def a_classifier_that_waits() -> None:
+    factories.classifier(state=Classifier.State.WAITING)
+
+
+def a_data_set_that_waits() -> None:
+    factories.dataset(state=Dataset.State.WAITING)
+
+
+def a_shard_that_waits() -> None:
+    factories.running_benchmark(classifier=Classifier.objects.get(architecture="vgg19"))
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        a_studio_at_work,
+        a_report_that_waits,
+        a_classifier_that_waits,
+        a_data_set_that_waits,
+        a_shard_that_waits,
+    ],
+)
+def test_what_nobody_waits_for_is_measured_at_a_quiet_moment(
+    busy: Callable[[], None], node: Node, measured: list[tuple[str, str]]
+) -> None:
+    factories.classifier(architecture="resnet18")
+    factories.queued_benchmark(classifier=factories.classifier(architecture="vgg19"))
+    busy()
+    measure_missing_rates(node)
+    assert measured == [("vgg19", "fp32")]
+
+
+def test_a_studio_that_has_ended_keeps_nobody_waiting(node: Node, measured: list[tuple[str, str]]) -> None:
+    factories.classifier(architecture="resnet18")
+    studio: Any = factories.node(kind=WorkerNode.Kind.STUDIO, activity="drawing 2 maps")
+    WorkerNode.objects.filter(pk=studio.pk).update(stopped_at=studio.heartbeat_at)
+    measure_missing_rates(node)
+    assert measured == [("resnet18", "fp32")]
+
+
+def test_a_device_of_its_own_does_not_wait_for_the_studio(
+    node: Node, measured: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.classifier(architecture="resnet18")
+    a_studio_at_work()
+    monkeypatch.setattr(node, "torch_device", "cuda:0")
+    measure_missing_rates(node)
+    assert measured == [("resnet18", "fp32")]
