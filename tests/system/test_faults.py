@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -92,31 +92,36 @@ def pool_child(application: Application) -> int:
     return application.pids("-n benchmark-")[-1]
 
 
-def test_killed_workers_cost_time_and_nothing_else(installed: Application) -> None:
-    # Shards of one image, so that there is a middle to kill in.
+@pytest.fixture(scope="module")
+def application(installed: Application) -> Iterator[Application]:
+    """It runs, with shards of one image, so that there is a middle to kill in."""
     with started(installed, SALISCOPE_SHARD_SECONDS="0.1") as application:
-        undisturbed = wait_for(application, queue(application), lambda seen: seen["state"] == "succeeded")
-        assert undisturbed["shards"] == IMAGES
-        assert [kind for _, kind in undisturbed["events"]].count("shard_done") == IMAGES
+        yield application
 
-        benchmark = queue(application)
-        wait_for(application, benchmark, in_the_middle)
-        os.kill(pool_child(application), signal.SIGKILL)
-        wait_for(application, benchmark, lambda seen: seen["results"] == 1)
 
-        wait_for(application, benchmark, in_the_middle)
-        for pid in application.pids("-n benchmark-"):
-            os.kill(pid, signal.SIGKILL)
-        wait_for(application, benchmark, lambda seen: seen["results"] == 2)
+def test_killed_workers_cost_time_and_nothing_else(application: Application) -> None:
+    undisturbed = wait_for(application, queue(application), lambda seen: seen["state"] == "succeeded")
+    assert undisturbed["shards"] == IMAGES
+    assert [kind for _, kind in undisturbed["events"]].count("shard_done") == IMAGES
 
-        wait_for(application, benchmark, in_the_middle)
-        application.stop(signal.SIGKILL)
-        while application.processes():
-            time.sleep(0.1)
-        stopped = look(application, benchmark)
-        assert (stopped["state"], stopped["results"]) == ("running", 2)
-        application.start()
-        disturbed = wait_for(application, benchmark, lambda seen: seen["state"] == "succeeded")
+    benchmark = queue(application)
+    wait_for(application, benchmark, in_the_middle)
+    os.kill(pool_child(application), signal.SIGKILL)
+    wait_for(application, benchmark, lambda seen: seen["results"] == 1)
+
+    wait_for(application, benchmark, in_the_middle)
+    for pid in application.pids("-n benchmark-"):
+        os.kill(pid, signal.SIGKILL)
+    wait_for(application, benchmark, lambda seen: seen["results"] == 2)
+
+    wait_for(application, benchmark, in_the_middle)
+    application.stop(signal.SIGKILL)
+    while application.processes():
+        time.sleep(0.1)
+    stopped = look(application, benchmark)
+    assert (stopped["state"], stopped["results"]) == ("running", 2)
+    application.start()
+    disturbed = wait_for(application, benchmark, lambda seen: seen["state"] == "succeeded")
 
     assert disturbed["images"] == undisturbed["images"]
     assert len(set(disturbed["images"])) == IMAGES
@@ -131,17 +136,16 @@ def test_killed_workers_cost_time_and_nothing_else(installed: Application) -> No
     assert [kind for _, kind in disturbed["events"]].count("shard_retried") >= 3
 
 
-def test_stopping_gives_the_shard_back_and_starting_goes_on(installed: Application) -> None:
-    with started(installed, SALISCOPE_SHARD_SECONDS="0.1") as application:
-        benchmark = queue(application, 1)
-        wait_for(application, benchmark, in_the_middle)
-        begin = time.monotonic()
-        assert application.stop(signal.SIGTERM) == 0
-        assert time.monotonic() - begin < 25
-        assert application.processes() == {}
-        stopped = look(application, benchmark)
-        assert (stopped["state"], stopped["running"], stopped["results"]) == ("running", [], 0)
-        application.start()
-        done = wait_for(application, benchmark, lambda seen: seen["state"] == "succeeded")
+def test_stopping_gives_the_shard_back_and_starting_goes_on(application: Application) -> None:
+    benchmark = queue(application, 1)
+    wait_for(application, benchmark, in_the_middle)
+    begin = time.monotonic()
+    assert application.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - begin < 25
+    assert application.processes() == {}
+    stopped = look(application, benchmark)
+    assert (stopped["state"], stopped["running"], stopped["results"]) == ("running", [], 0)
+    application.start()
+    done = wait_for(application, benchmark, lambda seen: seen["state"] == "succeeded")
     assert len(done["images"]) == 1
     assert "shard_retried" not in [kind for _, kind in done["events"]]
