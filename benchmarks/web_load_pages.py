@@ -45,8 +45,8 @@ def _lists() -> Iterator[Page]:
         ("benchmarks, searched", "q=Run+12"),
         ("benchmarks, one tag", "tag=paper"),
         ("benchmarks, sorted by name", "sort=name"),
-        ("benchmarks, sorted by figure", "sort=-figure"),
-        ("benchmarks, one's own", "owner=own"),
+        ("benchmarks, sorted by images", "sort=-images"),
+        ("benchmarks, one's own", "owner=mine"),
     ]:
         yield from _named(title, "benchmarks:list", query=query)
 

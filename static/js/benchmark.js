@@ -162,6 +162,9 @@ document.addEventListener("htmx:load", (event) => {
   hideButtons();
 });
 document.getElementById("images-refresh").addEventListener("click", refreshImages);
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-draw-maps]")) maps.ask(true);
+});
 
 new LiveChannel(
   live.dataset.socket,

@@ -5,16 +5,21 @@ export class MapColumn {
     this.address = address;
     this.texts = texts;
     this.waiting = new Map();
+    this.asksAll = false;
     this.viewer = document.getElementById("viewer");
     this.viewer.addEventListener("click", (event) => {
       if (event.target === this.viewer) this.viewer.close();
     });
   }
 
-  /** Asks for the maps of all rows that show none yet, method by method. */
-  async ask() {
+  /** Asks for the maps of all rows that show none yet, method by method; for expensive ones only if told so. */
+  async ask(expensive = this.asksAll) {
+    this.asksAll = expensive;
     const table = document.getElementById("benchmark-images");
-    const empty = [...document.querySelectorAll("[data-map]:empty")];
+    const all = [...document.querySelectorAll("[data-map]:empty")];
+    const empty = all.filter((place) => expensive || !("expensive" in place.dataset));
+    const offer = document.querySelector(".draw-maps");
+    if (offer) offer.hidden = empty.length === all.length;
     for (const method of new Set(empty.map((place) => place.dataset.method))) {
       const places = empty.filter((place) => place.dataset.method === method);
       const body = new URLSearchParams([["method", method], ["experiment", table.dataset.experiment ?? "0"]]);

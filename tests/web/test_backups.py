@@ -124,15 +124,19 @@ def test_another_installation_has_neither_model_nor_images(member: User, tmp_pat
     assert len(restored.notes) == 2
 
 
-def test_weights_come_back_the_way_of_an_upload(member: User, settings, tmp_path: Path) -> None:
-    factories.classifier(owner=member, name="Mine", weights_sha256="12" * 32)
-    (settings.WEIGHTS_DIR / f"{'12' * 32}.safetensors").write_bytes(b"the weights")
+@pytest.mark.parametrize(("library", "suffix"), [("torchvision", "safetensors"), ("onnx", "onnx")])
+def test_weights_come_back_the_way_of_an_upload(
+    library: str, suffix: str, member: User, settings, tmp_path: Path
+) -> None:
+    factories.classifier(owner=member, name="Mine", library=library, weights_sha256="12" * 32)
+    (settings.WEIGHTS_DIR / f"{'12' * 32}.{suffix}").write_bytes(b"the weights")
     assert write_backup(member, tmp_path / "backup.zip", with_weights=True)["weights"] == 1
     Classifier.objects.all().delete()
     restore_backup(member, tmp_path / "backup.zip")
     found = Classifier.objects.get()
     assert (found.state, found.owner) == ("waiting", member)
     assert (settings.UPLOADS_DIR / found.upload).read_bytes() == b"the weights"
+    assert found.upload.endswith(f".{suffix}")
 
 
 def test_a_backup_says_nothing_of_the_server_and_of_others(member: User, tmp_path: Path) -> None:

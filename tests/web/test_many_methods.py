@@ -432,3 +432,22 @@ def test_an_archive_that_fails_says_why(client: Client, member: User, settings: 
     benchmark = many_methods.benchmark(member, methods=1, experiments=1)
     response = client.get(reverse("benchmarks:archive", args=[benchmark.pk]), follow=True)
     assert "The archive could not be made" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("images_per_second", "images", "expensive"),
+    # A map is one forward and one backward pass, or three forward ones: 25 maps take 7.5 s at 10 a second, 75 s at one.
+    [(10.0, 40, []), (1.0, 40, [0, 1]), (1.0, 4, []), (None, 40, [])],
+)
+def test_maps_that_take_long_wait_for_a_press_of_the_button(
+    images_per_second: float | None, images: int, expensive: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benchmark = factories.queued_benchmark(
+        images=images, methods=[{"key": "grad_cam"}, {"key": "grad_cam_plus_plus"}]
+    )
+    if images_per_second is not None:
+        benchmark.classifier.rates.create(
+            device="Test processor", precision="fp32", images_per_second=images_per_second, batch_size=8
+        )
+    monkeypatch.setattr(ExperimentPage, "images", images)
+    assert page_of(benchmark).expensive_maps == expensive

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.django_db
 # Address, and the number of queries, those of session and member included.
 PAGES = [
     ("benchmarks:list", 11),
-    ("benchmarks:detail", 16),
+    ("benchmarks:detail", 18),
     ("benchmarks:live_parts", 10),
-    ("benchmarks:images", 7),
+    ("benchmarks:images", 10),
     ("benchmarks:classes", 4),
     ("benchmarks:new", 15),
     ("benchmarks:workers", 15),

@@ -97,7 +97,7 @@ def test_the_number_of_queries_does_not_grow(
         map_of(member)
     with django_assert_num_queries(6):
         page = client.get("/").content.decode()
-    assert page.count('<th scope="row"') == 8 + 10  # Benchmarks, and the keys of the dialog.
+    assert page.count('<th scope="row"') == 8 + 14  # Benchmarks, and the keys of the dialog.
 
 
 def test_visitors_see_what_it_is(client: Client) -> None:

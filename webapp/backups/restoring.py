@@ -38,6 +38,7 @@ from webapp.backups.records import (
     SCHEMA,
     SHARD_FIELDS,
     SHARD_TIMES,
+    model_file,
 )
 from webapp.benchmarks.models import (
     Benchmark,
@@ -145,7 +146,7 @@ class _Restoring:
     def models(self) -> None:
         """Own models whose weights are in the backup; the others come back when something needs them."""
         for record in _read(self.archive, "models.json"):
-            if f"models/{record['weights_sha256']}.safetensors" in self.names:
+            if self._model_file(record):
                 self.classifier(record)
 
     def settings(self) -> None:
@@ -195,8 +196,8 @@ class _Restoring:
             name=self._free_name(Classifier.objects.filter(owner=self.owner), record["name"]),
             **fields,
         )
-        weights = f"models/{record['weights_sha256']}.safetensors"
-        if weights in self.names:
+        weights = self._model_file(record)
+        if weights:
             # A model file is a program: it goes the way of every upload.
             classifier.upload = self._upload(weights)
             classifier.state = Classifier.State.WAITING
@@ -213,6 +214,11 @@ class _Restoring:
         classifier.save()
         self.restored.models += 1
         return classifier
+
+    def _model_file(self, record: Mapping[str, Any]) -> str:
+        """The name within the archive of a model's weights, or of the ONNX file that it is; empty if not there."""
+        name = f"models/{model_file(record['library'], record['weights_sha256'])}"
+        return name if name in self.names else ""
 
     def _upload(self, name: str) -> str:
         target = f"{uuid.uuid4().hex}/{Path(name).name}"

@@ -3,7 +3,7 @@
 README.txt                         what is what
 profile.json                       the member
 settings.json                      method settings, saved views
-models.json, models/*.safetensors  records of the member's own models; weights where they were asked for
+models.json, models/*              records of the member's own models; weights where they were asked for
 studio.json                        records of the maps asked for in the studio
 benchmarks/N/benchmark.json        specification, state, figures, notes, tags, shares, log, shards
 benchmarks/N/shards/*.npz          the measured values, exactly
@@ -27,6 +27,7 @@ from webapp.backups.records import (
     SCHEMA,
     benchmark_record,
     classifier_record,
+    model_file,
     profile_record,
     settings_record,
     studio_records,
@@ -79,11 +80,12 @@ def write_backup(
 def _write_weights(archive: zipfile.ZipFile, classifiers: list[Classifier]) -> list[str]:
     """The weights that are there, each once."""
     written = []
-    for digest in dict.fromkeys(each.weights_sha256 for each in classifiers if each.weights_sha256):
-        file = settings.WEIGHTS_DIR / f"{digest}.safetensors"
-        if file.is_file():
+    files = {each.weights_sha256: model_file(each.library, each.weights_sha256) for each in classifiers}
+    for digest, name in files.items():
+        file = settings.WEIGHTS_DIR / name
+        if digest and file.is_file():
             # Weights hardly get smaller.
-            archive.write(file, f"models/{digest}.safetensors", zipfile.ZIP_STORED)
+            archive.write(file, f"models/{name}", zipfile.ZIP_STORED)
             written.append(digest)
     return written
 
@@ -126,7 +128,7 @@ Of {owner.username}, account number {owner.account_number}, made {timezone.now()
 profile.json       name, number, e-mail, language, theme; no password, no tokens
 settings.json      method settings by model, and saved views of the list of benchmarks
 models.json        own models: architecture, SHA-256 of the weights, preprocessing, class names
-models/            their weights as safetensors, if they were asked for
+models/            their weights as safetensors, or networks as ONNX, if they were asked for
 studio.json        what was asked for in the studio: image, class, method and parameters of every map
 benchmarks/N/      benchmark number N
   benchmark.json     specification, state, figures, notes, tags, shares, log

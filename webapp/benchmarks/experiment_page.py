@@ -13,17 +13,19 @@ from django.http import QueryDict
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from saliency_core.errors import ParameterError
 from saliency_core.experiments.base import Experiment
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.figures import COMMON_FIGURES, Figure
 from webapp.benchmarks.charts import curve_chart, spread_chart
 from webapp.benchmarks.figures import best_of
-from webapp.benchmarks.image_table import Units, kept_units, units_of
+from webapp.benchmarks.image_table import PAGE_SIZE, Units, kept_units, units_of
 from webapp.benchmarks.looks import Look, method_looks
 from webapp.benchmarks.models import Benchmark, ResultComparison, ResultSummary
 from webapp.benchmarks.results import columns_of, experiment_of
 from webapp.benchmarks.significance import marked
 from webapp.benchmarks.summaries import result_counts
+from webapp.method_settings.costs import cost_of_map, studio_rate
 
 CLASSES_PAGE_SIZE = 20
 MAPS_SHOWN = 3
@@ -76,6 +78,21 @@ class ExperimentPage:
         asked = [_number(text, len(self.looks)) for text in self.asked.getlist("maps")]
         chosen = sorted({index for index in asked if index is not None})
         return chosen or list(range(min(MAPS_SHOWN, len(self.looks))))
+
+    @cached_property
+    def expensive_maps(self) -> list[int]:
+        """Those of `maps` of which a page takes so long that it is drawn only at the press of a button."""
+        classifier = self.benchmark.classifier
+        rate, number = studio_rate(classifier), min(PAGE_SIZE, self.images)
+        methods = self.benchmark.specification["methods"]
+
+        def is_cheap(index: int) -> bool:
+            try:
+                return cost_of_map(classifier, methods[index], rate).is_cheap_for(number)
+            except ParameterError:
+                return False
+
+        return [index for index in self.maps if not is_cheap(index)]
 
     # --- what there is -------------------------------------------------------------------------------------
 

@@ -19,6 +19,9 @@ from webapp.library.selectors import forward_rates
 CHEAP_SECONDS = 5.0
 CHEAP_FORWARDS = 60.0
 """Up to here a map is drawn without a press of the button; the second counts where no rate is measured."""
+CHEAP_PAGE_SECONDS = 15.0
+CHEAP_PAGE_FORWARDS = 250.0
+"""The same for all maps of a method on a page: everybody's maps wait for them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ class MapCost:
         if self.seconds is not None:
             return self.seconds <= CHEAP_SECONDS
         return self.forwards + 2 * self.backwards <= CHEAP_FORWARDS
+
+    def is_cheap_for(self, maps: int) -> bool:
+        """Whether so many of them are drawn without a press of the button."""
+        if self.seconds is not None:
+            return maps * self.seconds <= CHEAP_PAGE_SECONDS
+        return maps * (self.forwards + 2 * self.backwards) <= CHEAP_PAGE_FORWARDS
 
 
 def studio_rate(classifier: Classifier) -> ForwardRate | None:

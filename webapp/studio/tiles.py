@@ -11,7 +11,7 @@ from webapp.accounts.models import User
 from webapp.benchmarks.looks import method_colour
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters, title_of
 from webapp.library.models import Classifier
-from webapp.studio.asking import map_digests
+from webapp.studio.asking import has_curves, map_digests
 from webapp.studio.choices import Choice
 from webapp.studio.costs import cost_of
 from webapp.studio.curve_lines import CurveLine, curve_lines
@@ -34,6 +34,10 @@ class Tile:
     def name(self) -> str:
         """What an address calls it: "grad_cam", enhanced "grad_cam+"."""
         return self.method["key"] + ("+" if self.method["enhancement"] else "")
+
+    @property
+    def curves_are_defined(self) -> bool:
+        return has_curves(self.classifier)
 
     @property
     def colour(self) -> int:

@@ -39,8 +39,12 @@ export class LiveTiles {
     const shown = tile && `${tile.dataset.state} ${tile.dataset.curves}`;
     if (!tile || shown === wanted || this.renewing.get(row.id) === wanted) return;
     this.renewing.set(row.id, wanted);
-    const answer = await fetch(tile.dataset.tile);
-    if (!answer.ok) return;
+    const answer = await fetch(tile.dataset.tile).catch(() => null);
+    if (!answer?.ok) {
+      // What the socket says next, after a reconnection for one, is another chance.
+      this.renewing.delete(row.id);
+      return;
+    }
     const fresh = (await parsed(answer)).firstElementChild;
     const old = document.getElementById(`tile-${row.id}`);
     const drawn = old.querySelector(".pane-map canvas:not([hidden])");

@@ -62,6 +62,10 @@ export class MapTiles {
         fetch(address).then(async (answer) => {
           if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
           this.known.set(address, readNpy(await answer.arrayBuffer()));
+        }).catch((problem) => {
+          // Asked for again when the tile is next drawn.
+          this.asked.delete(address);
+          throw problem;
         }),
       );
     }
