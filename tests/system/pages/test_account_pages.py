@@ -89,6 +89,7 @@ def test_keys_lead_to_sections_and_can_be_switched_off(page: Page, member: str) 
             page.keyboard.press(key)
         # The whole address: every one of them ends like the start page's.
         expect(page).to_have_url(re.compile(f"^http://[^/]+{address}$"))
+        page.wait_for_load_state()  # What listens to keys is there.
     page.goto("/account/")
     # Nothing happens while one types.
     page.locator("#id_email").press_sequentially("gwn?")
