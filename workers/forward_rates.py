@@ -20,6 +20,7 @@ from webapp.library.services import record_forward_rate
 from workers import stopping
 from workers.claiming import work_waits
 from workers.node import Node
+from workers.patience import AWAY
 from workers.resources import classifier_of, specification_of
 from workers.studio_work import studio_work_waits
 
@@ -30,12 +31,14 @@ def measure_missing_rates(node: Node) -> None:
     """Measures every ready classifier that has no forward rate on this device yet, in full precision and in those that
     queued benchmarks ask for. What a queued benchmark waits for comes first; the rest only while nothing else waits.
     """
-    for precision in _wanted_precisions():
-        for row in _unmeasured(node, precision):
-            if stopping.requested() or not (row.is_waited_for or _is_quiet(node)):
-                return
-            _measure(node, row, precision)
-    node.watch(None)
+    try:
+        for precision in _wanted_precisions():
+            for row in _unmeasured(node, precision):
+                if stopping.requested() or not (row.is_waited_for or _is_quiet(node)):
+                    return
+                _measure(node, row, precision)
+    finally:
+        node.watch(None)
 
 
 def _wanted_precisions() -> list[str]:
@@ -67,18 +70,26 @@ def _is_quiet(node: Node) -> bool:
 
 
 def _measure(node: Node, row: Classifier, precision: str) -> None:
-    """Finds the fastest batch size and keeps it with the rate it gives."""
+    """Finds the fastest batch size and keeps it with the rate it gives. A model that fails on this device is logged:
+    its own benchmarks wait, those of others do not.
+    """
     node.watch(None, "measuring a model")
     try:
         classifier = classifier_of(specification_of(row), row.class_names, node.torch_device)
+        batch_size = find_batch_size(classifier, precision)
+        images_per_second = measure_forward_rate(classifier, precision=precision)
     except SaliscopeError as problem:
         log.warning("rate_not_measured", classifier=row.pk, problem=str(problem))
         return
-    batch_size = find_batch_size(classifier, precision)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("rate_not_measured", classifier=row.pk)
+        return
     record_forward_rate(
         row,
         device=node.device_name,
         precision=precision,
-        images_per_second=measure_forward_rate(classifier, precision=precision),
+        images_per_second=images_per_second,
         batch_size=batch_size,
     )

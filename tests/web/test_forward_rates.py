@@ -17,14 +17,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def node(monkeypatch: pytest.MonkeyPatch) -> Node:
-    monkeypatch.setenv("SALISCOPE_WORKER_NAME", "worker of today")
-    node = Node("benchmark", "cpu")
-    node._register()
-    return node
-
-
-@pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """The classifiers that were measured, in order, each with its precision: with a clock that says 40 images/s."""
     order: list[tuple[str, str]] = []
@@ -41,23 +33,25 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     return order
 
 
-def test_every_ready_classifier_is_measured_once(node: Node, measured: list[tuple[str, str]]) -> None:
+def test_every_ready_classifier_is_measured_once(process: Node, measured: list[tuple[str, str]]) -> None:
     factories.classifier(architecture="resnet18")
     factories.classifier(architecture="vgg19")
     factories.classifier(architecture="vgg16", state=Classifier.State.NOT_FETCHED)
-    measure_missing_rates(node)
-    measure_missing_rates(node)
+    measure_missing_rates(process)
+    measure_missing_rates(process)
     assert measured == [("resnet18", "fp32"), ("vgg19", "fp32")]
     rates = ForwardRate.objects.order_by("pk").values_list("device", "images_per_second", "batch_size")
-    assert list(rates) == [(node.device_name, 40.0, 8)] * 2
-    assert WorkerNode.objects.get(pk=node.registered().pk).activity == ""
+    assert list(rates) == [(process.device_name, 40.0, 8)] * 2
+    assert WorkerNode.objects.get(pk=process.registered().pk).activity == ""
 
 
-def test_what_a_queued_benchmark_waits_for_comes_first(node: Node, measured: list[tuple[str, str]]) -> None:
+def test_what_a_queued_benchmark_waits_for_comes_first(
+    process: Node, measured: list[tuple[str, str]]
+) -> None:
     factories.classifier(architecture="resnet18")
     factories.queued_benchmark(classifier=factories.classifier(architecture="vgg19"))
     factories.queued_benchmark(classifier=factories.classifier(architecture="vgg16"), precision="fast")
-    measure_missing_rates(node)
+    measure_missing_rates(process)
     assert measured == [("vgg16", "fast"), ("vgg19", "fp32"), ("resnet18", "fp32"), ("vgg16", "fp32")]
 
 
@@ -92,28 +86,45 @@ def a_shard_that_waits() -> None:
     ],
 )
 def test_what_nobody_waits_for_is_measured_at_a_quiet_moment(
-    busy: Callable[[], None], node: Node, measured: list[tuple[str, str]]
+    busy: Callable[[], None], process: Node, measured: list[tuple[str, str]]
 ) -> None:
     factories.classifier(architecture="resnet18")
     factories.queued_benchmark(classifier=factories.classifier(architecture="vgg19"))
     busy()
-    measure_missing_rates(node)
+    measure_missing_rates(process)
     assert measured == [("vgg19", "fp32")]
+    assert WorkerNode.objects.get(pk=process.registered().pk).activity == ""
 
 
-def test_a_studio_that_has_ended_keeps_nobody_waiting(node: Node, measured: list[tuple[str, str]]) -> None:
+def test_a_studio_that_has_ended_keeps_nobody_waiting(process: Node, measured: list[tuple[str, str]]) -> None:
     factories.classifier(architecture="resnet18")
     studio: Any = factories.node(kind=WorkerNode.Kind.STUDIO, activity="drawing 2 maps")
     WorkerNode.objects.filter(pk=studio.pk).update(stopped_at=studio.heartbeat_at)
-    measure_missing_rates(node)
+    measure_missing_rates(process)
     assert measured == [("resnet18", "fp32")]
 
 
 def test_a_device_of_its_own_does_not_wait_for_the_studio(
-    node: Node, measured: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+    process: Node, measured: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factories.classifier(architecture="resnet18")
     a_studio_at_work()
-    monkeypatch.setattr(node, "torch_device", "cuda:0")
-    measure_missing_rates(node)
+    monkeypatch.setattr(process, "torch_device", "cuda:0")
+    measure_missing_rates(process)
     assert measured == [("resnet18", "fp32")]
+
+
+def test_a_model_that_fails_on_the_device_keeps_no_other_waiting(
+    process: Node, measured: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loaded(part: dict[str, Any], _names: object, _device: str) -> str:
+        if part["architecture"] == "vgg16":
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return str(part["architecture"])
+
+    monkeypatch.setattr("workers.forward_rates.classifier_of", loaded)
+    factories.queued_benchmark(classifier=factories.classifier(architecture="vgg16"))
+    factories.queued_benchmark(classifier=factories.classifier(architecture="vgg19"))
+    measure_missing_rates(process)
+    assert measured == [("vgg19", "fp32")]
+    assert WorkerNode.objects.get(pk=process.registered().pk).activity == ""

@@ -209,14 +209,6 @@ def test_expected_time_is_that_of_the_workers_with_the_label() -> None:
 # --- code ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def process(monkeypatch: pytest.MonkeyPatch) -> Node:
-    monkeypatch.setenv("SALISCOPE_WORKER_NAME", "worker of today")
-    node = Node("benchmark", "cpu")
-    node._register()
-    return node
-
-
 def test_a_worker_registers_its_code_its_label_and_the_migration(process: Node) -> None:
     row = WorkerNode.objects.get()
     assert (row.code_version, row.label) == (code_version(), "cpu")
