@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from saliency_core.classifiers import onnx_files
 from saliency_core.classifiers.loading import load_classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.datasets.base import Dataset
@@ -19,6 +18,7 @@ from saliency_core.methods.registry import create_method
 from webapp.benchmarks.methods import enhancement_of
 from webapp.benchmarks.specification import activation_part
 from webapp.library import models
+from webapp.library.stored_files import stored_file_name
 from workers.dataset_places import dataset_here
 from workers.fetching import can_fetch, fetch_weights
 
@@ -113,8 +113,7 @@ def activation_of(specification: dict[str, Any]) -> str:
 
 def stored_weights(sha256: str, library: str = "") -> Path:
     """The file with these weights, or of this ONNX network, fetched if need be. Raises WeightsError without it."""
-    suffix = onnx_files.SUFFIX if library == onnx_files.LIBRARY else ".safetensors"
-    path = settings.WEIGHTS_DIR / f"{sha256}{suffix}"
+    path = settings.WEIGHTS_DIR / stored_file_name(library, sha256)
     if path.is_file():
         return path
     if not can_fetch():

@@ -41,11 +41,6 @@ CLASSIFIER_FIELDS = (
 DATASET_FIELDS = ("name", "format", "fingerprint", "number_of_images", "ground_truth")
 
 
-def model_file(library: str, digest: str) -> str:
-    """The name under which the application keeps a model's weights, or the ONNX file that is the model."""
-    return f"{digest}{'.onnx' if library == Classifier.Library.ONNX else '.safetensors'}"
-
-
 def profile_record(owner: User) -> dict[str, Any]:
     return {
         "schema": SCHEMA,

@@ -38,7 +38,6 @@ from webapp.backups.records import (
     SCHEMA,
     SHARD_FIELDS,
     SHARD_TIMES,
-    model_file,
 )
 from webapp.benchmarks.models import (
     Benchmark,
@@ -54,6 +53,7 @@ from webapp.benchmarks.models import (
 from webapp.benchmarks.summaries import result_counts
 from webapp.common import hints
 from webapp.library.models import Classifier, Dataset, MethodSettings
+from webapp.library.stored_files import stored_file_name
 
 MOST_FILES = 500_000
 MOST_BYTES = 64 * 1024**3
@@ -217,7 +217,7 @@ class _Restoring:
 
     def _model_file(self, record: Mapping[str, Any]) -> str:
         """The name within the archive of a model's weights, or of the ONNX file that it is; empty if not there."""
-        name = f"models/{model_file(record['library'], record['weights_sha256'])}"
+        name = f"models/{stored_file_name(record['library'], record['weights_sha256'])}"
         return name if name in self.names else ""
 
     def _upload(self, name: str) -> str:

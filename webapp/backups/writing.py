@@ -27,7 +27,6 @@ from webapp.backups.records import (
     SCHEMA,
     benchmark_record,
     classifier_record,
-    model_file,
     profile_record,
     settings_record,
     studio_records,
@@ -36,6 +35,7 @@ from webapp.benchmarks import exports
 from webapp.benchmarks.models import Benchmark, ShardResult
 from webapp.benchmarks.results import places_of
 from webapp.library.models import Classifier
+from webapp.library.stored_files import stored_file_name
 
 Report = Callable[[float], None]
 
@@ -80,7 +80,7 @@ def write_backup(
 def _write_weights(archive: zipfile.ZipFile, classifiers: list[Classifier]) -> list[str]:
     """The weights that are there, each once."""
     written = []
-    files = {each.weights_sha256: model_file(each.library, each.weights_sha256) for each in classifiers}
+    files = {each.weights_sha256: stored_file_name(each.library, each.weights_sha256) for each in classifiers}
     for digest, name in files.items():
         file = settings.WEIGHTS_DIR / name
         if digest and file.is_file():
