@@ -15,10 +15,11 @@ from skimage.data import data_dir
 
 from tests.application import Application
 from tests.screenshots import sign_in
+from tests.system.pages.conftest import PASSWORD, sign_up
 
 pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-NAME, PASSWORD = "grace", "a long pass phrase"
+NAME = "grace"
 BENCHMARK_SECONDS = 240_000
 
 
@@ -38,17 +39,6 @@ def holiday_photographs(running_application: Application, tmp_path_factory: pyte
     assert "broken.jpg" in output
     assert "letter.jpg" in output
     return "Holiday photographs"
-
-
-def sign_up(page: Page) -> str:
-    page.goto("/sign-up/")
-    page.fill("#id_username", NAME)
-    page.fill("#id_password", PASSWORD)
-    page.fill("#id_password_again", PASSWORD)
-    page.get_by_role("button", name="Create the account").click()
-    notice = page.get_by_role("status").first
-    expect(notice).to_contain_text("Your account number is")
-    return re.search(r"\d{5,}", notice.inner_text())[0]
 
 
 def queue(page: Page, dataset: str, images: int) -> None:
@@ -74,7 +64,8 @@ def wait_until_measured(page: Page) -> None:
 
 
 def test_from_sign_up_to_the_text_report(page: Page, holiday_photographs: str, tmp_path: Path) -> None:
-    number = sign_up(page)
+    sign_up(page, NAME)
+    number = re.search(r"\d{5,}", page.get_by_role("status").first.inner_text())[0]
     page.get_by_role("button", name="Sign out").last.click()
     sign_in(page, "", number, PASSWORD)
 
@@ -164,11 +155,7 @@ def test_cancel_and_resume(page: Page, holiday_photographs: str) -> None:
 
 
 def test_what_is_another_members_is_not_found(page: Page, holiday_photographs: str) -> None:
-    page.goto("/sign-up/")
-    page.fill("#id_username", "stranger")
-    page.fill("#id_password", PASSWORD)
-    page.fill("#id_password_again", PASSWORD)
-    page.get_by_role("button", name="Create the account").click()
+    sign_up(page, "stranger")
     for address in (
         "/benchmarks/1/",
         "/benchmarks/1/images.csv",
@@ -179,11 +166,7 @@ def test_what_is_another_members_is_not_found(page: Page, holiday_photographs: s
 
 
 def test_the_studio_from_an_image_to_maps_and_cut_outs(page: Page, tmp_path: Path) -> None:
-    page.goto("/sign-up/")
-    page.fill("#id_username", "studious")
-    page.fill("#id_password", PASSWORD)
-    page.fill("#id_password_again", PASSWORD)
-    page.get_by_role("button", name="Create the account").click()
+    sign_up(page, "studious")
     page.get_by_role("link", name="Studio").click()
     # Once scripts are there, forms send themselves.
     expect(page.get_by_role("button", name="Choose", exact=True)).to_have_count(0)
