@@ -51,7 +51,7 @@ def work_once(node: Node) -> None:
         node.watch(lease_keeper(lambda: keep_dataset_lease(dataset)), "looking at a data set")
         prepare_dataset(dataset)
     waited_for = predictions or explanations or curves or classifier or dataset
-    # Half a minute of work that nobody waits for.
+    # The model is of use without it.
     report = None if waited_for or stopping.requested() else claim_report()
     if report is not None:
         node.watch(_preparation_keeper(report), "looking at a model")

@@ -12,7 +12,8 @@ export class MapColumn {
     });
   }
 
-  /** Asks for the maps of all rows that show none yet, method by method; for expensive ones only if told so. */
+  /** Asks for the maps of all rows that show none yet, method by method; for expensive ones only if told so,
+   * from then on as long as the page is open. */
   async ask(expensive = this.asksAll) {
     this.asksAll = expensive;
     const table = document.getElementById("benchmark-images");

@@ -1,5 +1,5 @@
 """What the page of a benchmark shows of one of its experiments: the matrix of methods and figures, curves, bins,
-classes, differences, failures. Everything is read from the summaries; nothing is computed here.
+classes, differences, failures. Figures are read from the summaries; none is computed here.
 """
 
 from __future__ import annotations
