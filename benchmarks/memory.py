@@ -20,7 +20,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from benchmarks.tables import markdown, write
@@ -30,6 +29,7 @@ from saliency_core.datasets.base import Dataset, Sample
 from saliency_core.experiments.base import Experiment, create_experiment
 from saliency_core.experiments.insertion_deletion import InsertionDeletion, InsertionDeletionProtocol
 from saliency_core.experiments.runner import run_benchmark
+from saliency_core.lazy import torch
 from saliency_core.methods.registry import create_method
 from saliency_core.scoring.scorer import Scorer
 

@@ -1,39 +1,39 @@
 """How much of a network's own forward rate the methods keep that run it hundreds of times for a map.
 
-    python -m benchmarks.method_efficiency [--device cuda] [--table FILE] [MODEL …]
+    python -m benchmarks.method_efficiency [--device cuda] [--only METHOD …] [--table FILE] [MODEL …]
 
 Efficiency is the forward passes of one map ÷ the time it took ÷ the raw forward rate (see raw_rate), both timed in
 turns; goal 0.9. Passes are counted as they run, by the pixels they are of: one at 448 × 448 counts as four. Backward
 passes count nothing, nor do canvases, masks and sums.
 
-Gradient methods and Transformer Attribution are given in forward passes: the time for one image of a batch of 8 over
-that of one raw forward pass. How often the network was called shows what shares batches: gradients of several images,
-and the windows of the enhancement with those of other images.
+Gradient methods and Transformer Attribution are given in forward passes: the time for one image of a batch as
+benchmarks make it (8 on a CPU, 32 on a GPU) over that of one raw forward pass. How often the network was called shows
+what shares batches: gradients of several images, and the windows of the enhancement with those of other images.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from benchmarks.models import random_classifier
 from benchmarks.raw_rate import RawRate, best_raw_rate, seconds
 from benchmarks.tables import markdown, write
 from saliency_core.classifiers.classifier import Classifier
 from saliency_core.enhancement.sliding_window import create_enhanced_method
+from saliency_core.lazy import torch
 from saliency_core.methods.base import Method
 from saliency_core.methods.registry import create_method
-from saliency_core.scoring.batch_size import find_batch_size
+from saliency_core.scoring.batch_size import MAPS_AT_ONCE, find_batch_size
 from saliency_core.scoring.memory import keep_freed_memory
 
 GOAL, TRANSFORMER_GOAL = 0.9, 5.0
 TURNS = 3
+HEADINGS = ("model", "what", "network called", ">measured", "goal")
 MODELS = {
     "cpu": ("squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"),
     "cuda": ("vgg19", "resnet18", "timm:vit_base_patch16_224"),
@@ -73,11 +73,14 @@ def counted(classifier: Classifier) -> Iterator[Passes]:
         handle.remove()
 
 
-def applicable(key: str, classifier: Classifier, parameters: dict[str, object]) -> Method | None:
+def applicable(
+    key: str, classifier: Classifier, parameters: dict[str, object], only: Collection[str] = ()
+) -> Method | None:
+    """The method, if it is among ``only`` (where there are any) and applies to the classifier."""
     from saliency_core.methods.applicability import why_not
     from saliency_core.methods.registry import method_class
 
-    if why_not(method_class(key).description, classifier.traits()) is not None:
+    if (only and key not in only) or why_not(method_class(key).description, classifier.traits()) is not None:
         return None
     return create_method(key, classifier, **parameters)
 
@@ -100,16 +103,18 @@ def passes_of(method: Method, images: torch.Tensor) -> Passes:
     return passes
 
 
-def rows_of(name: str, device: str) -> Iterator[tuple[str, ...]]:
+def rows_of(name: str, device: str, only: Collection[str] = ()) -> Iterator[tuple[str, ...]]:
+    """``only``: the keys of the methods to be measured; none means all, and the enhancement."""
     classifier = random_classifier(name, device)
-    raw, _ = best_raw_rate(classifier, "fp32", turns=2)
     find_batch_size(classifier)
+    raw, _ = best_raw_rate(classifier, "fp32", turns=2)
     size = classifier.preprocessing.size
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(8, 3, size, size, generator=generator).to(device)
+    together = MAPS_AT_ONCE[device]
+    images = torch.randn(together, 3, size, size, generator=generator).to(device)
     one = images[:1] if device == "cpu" else images
     for key, parameters in MASKING:
-        method = applicable(key, classifier, dict(parameters))
+        method = applicable(key, classifier, dict(parameters), only)
         if method is None:
             continue
         passes = passes_of(method, one)  # a first time is slower
@@ -125,26 +130,26 @@ def rows_of(name: str, device: str) -> Iterator[tuple[str, ...]]:
             _met(efficiency >= GOAL),
         )
     for key, parameters in (("gradient", {}), ("grad_cam", {})):
-        method = applicable(key, classifier, dict(parameters))
+        method = applicable(key, classifier, dict(parameters), only)
         if method is None:
             continue
         passes = passes_of(method, images)
         _, equivalents = timed(method, raw, images)
-        yield (name, f"{method.description.title}, 8 images", f"{passes.calls} calls for 8",
+        yield (name, f"{method.description.title}, {together} images", f"{passes.calls} calls for {together}",
                f"{equivalents:.1f} forward passes an image", "")  # fmt: skip
     for key, parameters in (
         ("transformer_attribution", {"precision": "float32"}),
         ("transformer_attribution", {"precision": "float64"}),
     ):
-        method = applicable(key, classifier, dict(parameters))
+        method = applicable(key, classifier, dict(parameters), only)
         if method is None:
             continue
-        method.explain(images, torch.zeros(8, dtype=torch.int64))
+        method.explain(images, torch.zeros(together, dtype=torch.int64))
         _, equivalents = timed(method, raw, images)
         goal = _met(equivalents <= TRANSFORMER_GOAL)
-        yield (name, f"{method.description.title} in {parameters['precision']}, 8 images", "",
+        yield (name, f"{method.description.title} in {parameters['precision']}, {together} images", "",
                f"{equivalents:.1f} forward passes an image", goal)  # fmt: skip
-    if applicable("grad_cam", classifier, {}) is not None:
+    if not only and applicable("grad_cam", classifier, {}) is not None:
         enhanced = create_enhanced_method("grad_cam", classifier)
         passes = passes_of(enhanced, images[:2])
         spent, equivalents = timed(enhanced, raw, images[:2])
@@ -156,24 +161,28 @@ def _met(reached: bool) -> str:
     return "met" if reached else "MISSED"
 
 
+def line(row: tuple[str, ...]) -> str:
+    return ", ".join(cell for cell in (row[0], row[1], row[2], row[4], row[3]) if cell)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--only", action="append", default=[], metavar="METHOD", help="may be repeated")
     parser.add_argument("--table", type=Path, metavar="FILE")
     options = parser.parse_args()
     if options.device == "cpu":
         keep_freed_memory()
     rows = []
     for name in options.models or MODELS[options.device]:
-        for row in rows_of(name, options.device):
+        for row in rows_of(name, options.device, options.only):
             rows.append(row)
-            print(", ".join(cell for cell in (row[0], row[1], row[2], row[4], row[3]) if cell), flush=True)
-    headings = ("model", "what", "network called", ">measured", "goal")
+            print(line(row), flush=True)
     title = f"Methods (goals: efficiency {GOAL}, Transformer Attribution {TRANSFORMER_GOAL:g} forward passes)"
-    write(options.table, markdown(title, headings, rows, options.device))
+    write(options.table, markdown(title, HEADINGS, rows, options.device))
 
 
 if __name__ == "__main__":

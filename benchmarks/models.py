@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import torch
-
 from saliency_core.classifiers.architectures import build, find_architecture
 from saliency_core.classifiers.classifier import Classifier
 from saliency_core.experiments.base import Explained
+from saliency_core.lazy import torch
 from saliency_core.methods.registry import create_method
 from saliency_core.scoring.scorer import Scorer
 
 
 def random_classifier(name: str, device: str) -> Classifier:
-    """A classifier with random weights: speed does not depend on them. ``name``: as torchvision has it, or
-    "timm:NAME".
+    """A classifier with random weights, always the same: a layer that happens to give nothing would spare methods
+    most of their work. ``name``: as torchvision has it, or "timm:NAME".
     """
+    torch.manual_seed(0)
     architecture = find_architecture(name)
     return Classifier(
         build(architecture, device=device).eval(),

@@ -22,6 +22,7 @@ from saliency_core.experiments.base import create_experiment
 from saliency_core.experiments.runner import IMAGES_PER_CHUNK
 from saliency_core.scoring.batch_size import choose_batch_size, measure_batch_sizes, remember_batch_size
 from saliency_core.scoring.memory import keep_freed_memory
+from saliency_core.scoring.runtime_network import score_in_bulk
 from saliency_core.scoring.scorer import Scorer
 
 MODELS = {"cpu": ("squeezenet1_1", "resnet18", "timm:deit_tiny_patch16_224"),
@@ -35,6 +36,7 @@ def measured(
 ) -> dict[str, object]:
     """A row of the table; the raw rate is timed for ``at_least`` seconds before and after every turn."""
     classifier = random_classifier(name, device)
+    score_in_bulk(classifier)
     rates = measure_batch_sizes(classifier, precision)
     remember_batch_size(classifier, precision, choose_batch_size(rates))
     raw, setting = best_raw_rate(classifier, precision)
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--precision", action="append", choices=("fp32", "fast"))
+    parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--table", type=Path, metavar="FILE", help="write a Markdown table there as well")
     options = parser.parse_args()
     if options.device == "cpu":
@@ -72,7 +75,7 @@ def main() -> None:
     rows = []
     for name in options.models or MODELS[options.device]:
         for precision in options.precision or ("fp32",):
-            row = measured(name, options.device, precision)
+            row = measured(name, options.device, precision, options.turns)
             rows.append(row)
             print(line(row), flush=True)
     write(options.table, table(rows, options.device))

@@ -7,10 +7,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
+from saliency_core.lazy import torch
 from saliency_core.provenance import device_name
 
 Row = Sequence[object]
@@ -37,7 +37,7 @@ def circumstances(device: str = "cpu") -> str:
     command = shlex.join(["python", "-m", module.name if module else sys.argv[0], *sys.argv[1:]])
     return (
         f"{date.today()}, {name}, {torch.get_num_threads()} threads, Python {platform.python_version()}, "
-        f"torch {torch.__version__}: `{command}`"
+        f"torch {version('torch')}: `{command}`"
     )
 
 

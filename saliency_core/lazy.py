@@ -1,17 +1,25 @@
 """The heavy libraries, imported on first use.
 
-Every module of ``saliency_core`` takes torch, torchvision, timm, kornia, captum and onnx from here. Hence forms,
-documents and the command line's help are built from the same descriptions as the computation without
-loading torch. Code must not touch these names while a module or class body runs (annotations are fine: they
+Every module of ``saliency_core`` takes torch, torchvision, timm, kornia, captum, onnx and onnxruntime from here.
+Hence forms, documents and the command line's help are built from the same descriptions as the computation
+without loading torch. Code must not touch these names while a module or class body runs (annotations are fine: they
 are never evaluated).
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+# Read when torch is loaded. Its threads wait for each other many times in a forward pass, by default turning in a loop
+# for milliseconds: where another process wants the processor, that loop holds up the very thread that is waited for,
+# and two processes that score at once on two cores do half of what they do when waiting threads soon sleep. So few
+# turns cost a process that is alone 2 %; none at all would cost it 6 to 20 %.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 _torchvision_lock = threading.Lock()
 
@@ -77,6 +85,7 @@ if TYPE_CHECKING:
     import kornia
     import onnx
     import onnx2pytorch
+    import onnxruntime
     import timm
     import torch
     import torch.nn.functional as functional
@@ -90,5 +99,16 @@ else:
     captum = _LazyModule("captum", _import_captum)
     onnx = _LazyModule("onnx")
     onnx2pytorch = _LazyModule("onnx2pytorch", _import_onnx2pytorch)
+    onnxruntime = _LazyModule("onnxruntime")
 
-__all__ = ["captum", "functional", "kornia", "onnx", "onnx2pytorch", "timm", "torch", "torchvision"]
+__all__ = [
+    "captum",
+    "functional",
+    "kornia",
+    "onnx",
+    "onnx2pytorch",
+    "onnxruntime",
+    "timm",
+    "torch",
+    "torchvision",
+]

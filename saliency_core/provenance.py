@@ -9,7 +9,7 @@ from pathlib import Path
 from saliency_core import __version__
 from saliency_core.lazy import torch
 
-_PACKAGES = ("torch", "torchvision", "timm", "kornia", "captum", "numpy", "pillow")
+_PACKAGES = ("torch", "torchvision", "timm", "kornia", "captum", "onnxruntime", "numpy", "pillow")
 
 
 def versions() -> dict[str, str]:

@@ -21,9 +21,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from benchmarks.peers.agreement import Agreement, areas, curves, maps, overall
 from benchmarks.peers.networks import CAM_LAYERS
@@ -32,6 +30,7 @@ from benchmarks.peers.peer import Peer
 from benchmarks.shared_data import photographs, shared_folder, weights_of
 from benchmarks.tables import markdown, write
 from saliency_core.classifiers.loading import load_classifier
+from saliency_core.lazy import torch
 from saliency_core.methods.registry import create_method
 from saliency_core.scoring.batch_size import find_batch_size
 
@@ -162,6 +161,8 @@ def material(model: str, data: Path, folder: Path) -> tuple[Ours, Path, Path, st
     if weights is None:
         weights = folder / f"{model.replace(':', '-')}.safetensors"
         torch.manual_seed(0)
+        from safetensors.torch import save_file
+
         from saliency_core.lazy import torchvision
 
         save_file(torchvision.models.get_model(model).state_dict(), weights)

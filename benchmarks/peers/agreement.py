@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional
+
+from saliency_core.lazy import functional, torch
 
 Array = npt.NDArray[np.float32]
 Agreement = Callable[[Array, Array], str]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from benchmarks.models import explained
 from saliency_core.classifiers.classifier import Classifier
 from saliency_core.experiments.base import create_experiment
 from saliency_core.experiments.road import Road, RoadProtocol
+from saliency_core.lazy import torch
 from saliency_core.methods.registry import create_method
 from saliency_core.scoring.canvas import zero_canvas
 from saliency_core.scoring.ranking import Curve, pixel_order

@@ -26,7 +26,7 @@ class Peer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **more, "PYTHONWARNINGS": "ignore", "TQDM_DISABLE": "1"},
+            env={**_environment(), **more, "PYTHONWARNINGS": "ignore", "TQDM_DISABLE": "1"},
             cwd=Path(__file__).parents[2],
         )
 
@@ -58,3 +58,8 @@ class Peer:
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, but for how torch's waiting threads wait (see saliency_core.lazy): the peers' wait as torch has it."""
+    return {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}

@@ -53,6 +53,8 @@ class Classifier:
         self.preprocessing = preprocessing or Preprocessing()
         self.activation, self.weights_sha256 = activation, weights_sha256
         self.batch_sizes: dict[str, int] = {}  # by precision; see scoring.batch_size
+        self.scored_in_bulk = False  # see scoring.runtime_network
+        self.map_batch_sizes: dict[str, int] = {}  # by method, where memory ran out
         inspection = inspect_model(model, self.preprocessing.size)
         self.family, self.facts = inspection.family, inspection.facts
         self.layers: tuple[ExplainableLayer, ...] = inspection.layers

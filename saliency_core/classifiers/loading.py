@@ -62,8 +62,8 @@ def load_classifier(
 
     ``name`` is a built-in key, "torchvision:NAME", "timm:NAME", "saliscope:NAME" or a bare architecture
     name (torchvision before timm); "onnx" or "onnx:TITLE" for an ONNX file, which brings its own network. ``weights``
-    is a safetensors file, a state dict or that ONNX file; without it a built-in classifier's own weights are located
-    or fetched. The number of classes is read from the weights; 1000
+    is a safetensors file, a state dict, or that ONNX file (or its plain form, see onnx_plain); without it
+    a built-in classifier's own weights are located or fetched. The number of classes is read from the weights; 1000
     classes are taken for ImageNet's unless ``class_names`` says otherwise. Raises ArchitectureError,
     WeightsError or ParameterError.
     """
@@ -129,7 +129,7 @@ def _load_onnx(
         preprocessing=preprocessing,
         class_names=class_names,
         activation=activation,
-        weights_sha256=sha256_of(path),
+        weights_sha256=model.onnx_sha256,
         device=device,
     )
     if not class_names and len(classifier.class_names) == IMAGENET_CLASSES:

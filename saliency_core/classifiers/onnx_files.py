@@ -1,7 +1,8 @@
 """ONNX files: one's own network, whatever it was written in, as a torch module that can be differentiated.
 
 Reading a file runs none of its content, but parsing and converting are much code for an untrusted file to meet: the
-application does both first in a process with limits (workers.model_file_sandbox).
+application does both in a process with limits (workers.model_file_sandbox), which writes the network in its plain form
+(onnx_plain); all other processes load that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saliency_core.classifiers import onnx_plain
 from saliency_core.classifiers.weights import sha256_of
 from saliency_core.errors import ArchitectureError, UnsafeFileError, WeightsError
 from saliency_core.lazy import onnx, onnx2pytorch, torch
@@ -51,13 +53,18 @@ class OnnxTraits:
 
 
 def load_onnx(path: str | Path) -> torch.nn.Module:
-    """The network of an ONNX file as a torch module with frozen weights, in evaluation mode.
+    """The network of an ONNX file, or of its plain form, as a torch module with frozen weights, in evaluation mode.
 
-    Its modules have the names of the file's nodes. Raises UnsafeFileError where parts of it lie in other files,
-    WeightsError for what is damaged, is no image classifier, or uses an operation that has no counterpart.
+    Its modules have the names of the file's nodes; its attribute ``onnx_sha256`` is that of the ONNX file. Raises
+    UnsafeFileError where parts of it lie in other files, WeightsError for what is damaged, is no image classifier, or
+    uses an operation that has no counterpart.
     """
     path = Path(path)
-    content = _read(path)
+    if onnx_plain.is_plain(path):
+        content, sha256 = onnx_plain.read_plain(path)
+        _refuse_unfit(content, path.name)
+    else:
+        content, sha256 = _read(path), sha256_of(path)
     traits = _traits(content, path.name)
     try:
         with warnings.catch_warnings(), torch.inference_mode(False):
@@ -71,17 +78,17 @@ def load_onnx(path: str | Path) -> torch.nn.Module:
     _name_after_nodes(network)
     for tensor in network.onnx_model.graph.initializer:
         tensor.ClearField("raw_data")  # the values live in the modules now
-    network.onnx_traits = traits
+    network.onnx_traits, network.onnx_sha256 = traits, sha256
     for parameter in network.parameters():
         parameter.requires_grad_(False)
     return network.eval()
 
 
-def check_onnx(path: str | Path, size: int) -> None:
-    """Convert the file and classify noise of ``size`` × ``size`` pixels. Raises WeightsError, or ArchitectureError
-    where the network takes no such images.
+def check_onnx(path: str | Path, size: int) -> torch.Tensor:
+    """Convert the file and classify noise of ``size`` × ``size`` pixels, always the same. Returns the scores [B, C].
+    Raises WeightsError, or ArchitectureError where the network takes no such images.
 
-    Scores [B, C] must be finite, the same whatever else is in the batch, and differentiable or known not to be.
+    Scores must be finite, the same whatever else is in the batch, and differentiable or known not to be.
     """
     from saliency_core.classifiers.layers import inspect_model
 
@@ -108,6 +115,21 @@ def check_onnx(path: str | Path, size: int) -> None:
             f"{path.name} gives an image other scores when other images are in its batch: export it in evaluation "
             f"mode, model.eval(), with {_EXPORT}."
         )
+    return together
+
+
+def store_checked(path: str | Path, size: int, folder: str | Path) -> tuple[Path, str]:
+    """Check the file and write its plain form to ``folder``; returns (path, sha256) of what is written, which has been
+    read again and gives the same scores. Raises as `check_onnx` does.
+    """
+    path, folder = Path(path), Path(folder)
+    scores = check_onnx(path, size)
+    stored, sha256 = onnx_plain.store_plain(_read(path), sha256_of(path), folder)
+    plain = stored.rename(folder / onnx_plain.plain_name(sha256))
+    again = check_onnx(plain, size)
+    if not torch.allclose(again, scores, rtol=_TOLERANCE, atol=_TOLERANCE):
+        raise WeightsError(f"{path.name} cannot be kept: read again, it gives other scores.")
+    return plain.rename(stored), sha256
 
 
 def takes_other_sizes(network: torch.nn.Module, size: int) -> bool:

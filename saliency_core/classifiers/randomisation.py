@@ -44,6 +44,7 @@ class WorkingCopy:
             id(tensor): tensor for tensor in (*classifier.model.parameters(), *classifier.model.buffers())
         }
         self.classifier = copy.copy(classifier)
+        self.classifier.scored_in_bulk = False  # its weights change all the time
         self.classifier.model = copy.deepcopy(classifier.model, dict(shared))
         self._places = _places(self.classifier.model)
         self._originals = dict(classifier.model.named_parameters(remove_duplicate=False))

@@ -26,12 +26,12 @@ from saliency_core.experiments.base import Experiment, create_experiment, experi
 from saliency_core.experiments.session import MeasuringSession
 from saliency_core.scoring.batch_size_memory import recall_or_find_batch_size
 from saliency_core.scoring.precision import PRECISIONS
+from saliency_core.scoring.runtime_network import WORTH_PREPARING
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
 
 USUAL_EXPERIMENT = "insertion_deletion"
-WORTH_MEASURING = 5000  # forward passes from which on some seconds for finding the batch size are well spent
 
 
 def add_commands(commands: Any) -> None:
@@ -99,7 +99,7 @@ def _measured_batch_size(
 ) -> int | None:
     """The fastest batch size; None where so little is to be scored that measuring would not pay."""
     forwards = sum(each.forwards_per_image(each.protocol) for each in experiments) * images
-    if forwards < WORTH_MEASURING:
+    if forwards < WORTH_PREPARING:
         return None
     return recall_or_find_batch_size(classifier, options.precision)
 

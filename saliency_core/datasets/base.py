@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -153,16 +154,29 @@ class Dataset(ABC):
 
         return describe(self)
 
+    def files(self) -> Iterable[Path]:
+        """Every file that the data set is read from, images and annotations alike, and nothing else that lies beside
+        them; those that are missing may be named too.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def fingerprint(self) -> str:
         """A sha256 (hex) that changes when files are added, removed, renamed, resized or relabelled, and when
         annotations change.
         """
 
+    @cached_property
+    def opened_fingerprint(self) -> str:
+        """The fingerprint when it was first asked for. To take it is to look at every file, which is too much for what
+        is done again and again while the data set is open.
+        """
+        return self.fingerprint()
+
     @abstractmethod
-    def problems(self) -> list[dict[str, str]]:
+    def problems(self, progress: Callable[[int, int], None] | None = None) -> list[dict[str, str]]:
         """Everything wrong in the whole data set: [{"file": identifier, "problem": sentence}]. Reads every
-        image.
+        image; ``progress(done, total)`` is called after each, and what it raises stops the work.
         """
 
 

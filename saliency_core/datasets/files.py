@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -44,6 +44,12 @@ class ImageFiles(Dataset):
             return super().annotations(index)
         return self._read_annotations(index)[0]
 
+    def files(self) -> Iterator[Path]:
+        yield from self._label_sources()
+        yield from self._annotation_files()
+        for sample in self._samples:
+            yield sample.path
+
     def fingerprint(self) -> str:
         """sha256 over every image's relative path, size in bytes and label (not over the pixels), and over the
         bytes of every annotation file.
@@ -57,14 +63,15 @@ class ImageFiles(Dataset):
             digest.update(f"annotation\0{name}\0{file_sha256(file)}\n".encode())
         return digest.hexdigest()
 
-    def problems(self) -> list[dict[str, str]]:
+    def problems(self, progress: Callable[[int, int], None] | None = None) -> list[dict[str, str]]:
         found = list(self._found)
         pool = ThreadPoolExecutor(min(_CHECKING_THREADS, os.cpu_count() or 1), "check")
         try:
-            for sample, complaints in zip(
-                self._samples, pool.map(self._complaints, range(len(self))), strict=True
-            ):
+            checked = zip(self._samples, pool.map(self._complaints, range(len(self))), strict=True)
+            for number, (sample, complaints) in enumerate(checked, start=1):
                 found += [{"file": sample.identifier, "problem": complaint} for complaint in complaints]
+                if progress is not None:
+                    progress(number, len(self))
         finally:
             pool.shutdown(cancel_futures=True)  # stopped half-way: do not read the rest
         return found
@@ -81,6 +88,10 @@ class ImageFiles(Dataset):
 
     def _annotation_files(self) -> Iterable[Path]:
         """The files besides images on which results depend, in a fixed order."""
+        return ()
+
+    def _label_sources(self) -> Iterable[Path]:
+        """The files that labels are read from and that are not among the annotation files."""
         return ()
 
     def _complaints(self, index: int) -> list[str]:

@@ -36,3 +36,6 @@ class ImageFolder(ImageFiles):
         self._found += passed_over
         self._samples = [Sample(name, self.folder / name, labels.get(name)) for name in identifiers]
         self.ground_truth = frozenset({"label"} if labels else ())
+
+    def _label_sources(self) -> tuple[Path, ...]:
+        return (self.folder / LABEL_FILE,)

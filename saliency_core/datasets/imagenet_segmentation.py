@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,11 +85,14 @@ class ImageNetSegmentation(Dataset):
     def class_labels(self) -> tuple[str, ...]:
         return ()
 
+    def files(self) -> tuple[Path, ...]:
+        return (self.path,)
+
     def fingerprint(self) -> str:
         """sha256 of the file's bytes."""
         return file_sha256(self.path)
 
-    def problems(self) -> list[dict[str, str]]:
+    def problems(self, progress: Callable[[int, int], None] | None = None) -> list[dict[str, str]]:
         found = []
         for index in range(self._count):
             problems: dict[str, None] = {}
@@ -99,6 +102,8 @@ class ImageNetSegmentation(Dataset):
                 except ImageError as error:
                     problems[str(error)] = None
             found += [{"file": self.sample(index).identifier, "problem": problem} for problem in problems]
+            if progress is not None:
+                progress(index + 1, self._count)
         return found
 
     def __getstate__(self) -> dict[str, Any]:

@@ -82,6 +82,9 @@ class MaskedFolder(ImageFiles):
             complaints.append(f"{file.name} is black: no object.")
         return annotations, complaints
 
+    def _label_sources(self) -> tuple[Path, ...]:
+        return (self._label_file,)
+
     def _annotation_files(self) -> Iterator[Path]:
         for sample in self._samples:
             if sample.identifier in self._masks:

@@ -67,12 +67,16 @@ class Shapes(Dataset):
         """All ten kinds where there are ten images, which have each of them once as their main object."""
         return tuple(sorted(KINDS)) if self.images >= len(KINDS) else super().present_labels()
 
+    def files(self) -> tuple[Path, ...]:
+        """The description alone: images that were written for other programs are not read."""
+        return (self.folder / DESCRIPTION_FILE,)
+
     def fingerprint(self) -> str:
         """sha256 over what the images are made from: version of the drawing, number, size and seed."""
         numbers = (DRAWING_VERSION, self.images, self.size, self.seed)
         return hashlib.sha256(f"shapes {numbers}".encode()).hexdigest()
 
-    def problems(self) -> list[dict[str, str]]:
+    def problems(self, progress: Callable[[int, int], None] | None = None) -> list[dict[str, str]]:
         """None: there are no files that could be broken."""
         return []
 
@@ -134,7 +138,7 @@ def _read_description(folder: Path) -> dict[str, int]:
     """Number of images, size and seed. Raises DatasetError."""
     file = folder / DESCRIPTION_FILE
     if not file.is_file():
-        raise DatasetError(f"There is no {DESCRIPTION_FILE} in {folder}. {_ADVICE}")
+        raise DatasetError(f"The folder {folder} has no {DESCRIPTION_FILE}. {_ADVICE}")
     try:
         found: Any = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

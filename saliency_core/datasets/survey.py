@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from saliency_core.datasets.base import Dataset
@@ -27,8 +28,11 @@ class Survey:
     broken: int = 0
 
 
-def survey(dataset: Dataset) -> Survey:
-    """Look at all images of a data set; no pixels are read. Annotations that can't be read count as ``broken``."""
+def survey(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> Survey:
+    """Look at all images of a data set; no pixels are read. Annotations that can't be read count as ``broken``.
+
+    ``progress(done, total)`` is called after each image; what it raises stops the work.
+    """
     found = Survey()
     for index in range(len(dataset)):
         label = dataset.sample(index).label
@@ -48,4 +52,6 @@ def survey(dataset: Dataset) -> Survey:
         classes = tuple(dict.fromkeys(here))
         found.images.update(classes)
         found.classes_of_images.append(classes)
+        if progress is not None:
+            progress(index + 1, len(dataset))
     return found

@@ -4,7 +4,7 @@ away.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +22,7 @@ from saliency_core.scoring.ranking import Curve, pixel_order, step_count
 from saliency_core.statistics.area import trapezoid_area
 
 if TYPE_CHECKING:
+    from saliency_core.classifiers.preprocessing import Pipeline
     from saliency_core.experiments.columns import Columns
 
 CONFIDENCE_EDGES: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.9999, 1.0)
@@ -155,6 +156,35 @@ class InsertionDeletion(Experiment):
         if name == "rise_blur":
             return rise_canvas(images, self.protocol.blur_kernel, self.protocol.blur_sigma)
         return blurred_canvas(images, self.protocol.blur_kernel, self.protocol.blur_sigma)
+
+
+def fitting_protocol(pipeline: Pipeline, size: int, activation: str) -> InsertionDeletionProtocol:
+    """The rules for images of that geometry and outputs of that kind.
+
+    The first protocol that is defined for them or, where none is, that of the same pipeline carried over: as many
+    steps, a blur of the same share of the image, the probability as the outputs define it. Such rules are no named
+    protocol: see ``is_named``.
+    """
+    protocols = [each for each in InsertionDeletion.description.protocols if each.pipeline == pipeline]
+    for each in protocols:
+        if (each.size, each.activation) == (size, activation):
+            assert isinstance(each, InsertionDeletionProtocol)
+            return each
+    near = protocols[0]
+    assert isinstance(near, InsertionDeletionProtocol)
+    return replace(
+        near,
+        size=size,
+        activation=activation,
+        step_pixels=-(-size * size // near.steps),
+        blur_kernel=2 * (near.blur_kernel * size // (2 * near.size)) + 1,
+        blur_sigma=near.blur_sigma * size / near.size,
+    )
+
+
+def is_named(protocol: InsertionDeletionProtocol) -> bool:
+    """Whether these are a named protocol's rules, and figures under them comparable with a benchmark's."""
+    return protocol in InsertionDeletion.description.protocols
 
 
 def _shares(columns: Columns, key: str) -> list[float]:

@@ -29,7 +29,8 @@ class Resources:
 def measured_resources(device: torch.device, *, memory: bool = True) -> Iterator[Resources]:
     """What the work inside takes; filled in when it is done, and left NaN if it raises.
 
-    On a GPU: seconds until the device has finished, and the memory of torch's tensors on it. On a CPU: the resident
+    On a GPU: seconds until the device has finished, and the memory of torch's tensors on it, among them those of images
+    that are copied there ahead of their use meanwhile (0.6 MB each at 224 × 224). On a CPU: the resident
     memory of the whole process, other threads' included, where Linux tells (NaN elsewhere). Freed memory that the
     process keeps for its next allocation (see scoring.memory) would hide the peak, so it is given back first, after
     which the work inside is slower: with ``memory`` the seconds on a CPU are those of a cold start. Without it

@@ -21,7 +21,9 @@ from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.ground_truth import Truth
 from saliency_core.experiments.prefetch import read_ahead
 from saliency_core.experiments.resources import measured_resources
+from saliency_core.experiments.uploads import Upload, Uploader, arrived, uploader
 from saliency_core.lazy import torch
+from saliency_core.scoring.batch_size import map_batch_size_of, remember_map_batch_size
 from saliency_core.scoring.listening import listening
 from saliency_core.scoring.memory import FreedMemory
 from saliency_core.scoring.precision import numeric_precision
@@ -35,11 +37,11 @@ if TYPE_CHECKING:
     from saliency_core.methods.base import Method
     from saliency_core.scoring.scorer import Scorer
 
-# A chunk's perturbed copies should fill whole batches of the scorer; on a CPU one image already does.
-IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 16}
+# A chunk's perturbed copies should fill whole batches of the scorer; on a CPU one image already does. On a GPU 32 × 224
+# fill fourteen of 512, after which the device waits for the program once.
+IMAGES_PER_CHUNK = {"cpu": 1, "cuda": 32}
 READING_THREADS = {"cpu": 2, "cuda": 8}
 PARTS_AT_ONCE = 256
-MAPS_AT_ONCE = 8  # gradients of a large network need much memory
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class _Loaded:
 
     index: int
     sample: Sample
-    tensors: tuple[torch.Tensor, ...] = ()
+    tensors: tuple[torch.Tensor | Upload, ...] = ()
     reason: str = ""
     annotations: Annotations | None = None
     annotations_reason: str = ""
@@ -95,6 +97,7 @@ def run_benchmark(
     *,
     mapping: ClassMapping | None = None,
     on_image: Callable[[int], None] | None = None,
+    on_unread: Callable[[int], object] | None = None,
     images_per_chunk: int | None = None,
     memory: bool = False,
     pixel_folder: Path | None = None,
@@ -109,7 +112,8 @@ def run_benchmark(
     An image that cannot be read, or lacks what an experiment needs, is recorded among that experiment's
     failures and leaves the others' figures as they are. ``on_image(done)`` is called after each chunk with
     the number of images finished (failed ones included) and may raise Interrupted, as may the scorer's
-    ``on_batch``. ``memory``: measure the memory that making maps takes on a CPU too, which slows it down (see
+    ``on_batch``. ``on_unread(index)`` is called for each image that can't be read, or whose annotations can't.
+    ``memory``: measure the memory that making maps takes on a CPU too, which slows it down (see
     measured_resources). ``pixel_folder``: where decoded images are kept for the next time (see datasets.packed).
     Raises ParameterError if the classifier cannot be measured under a protocol.
     """
@@ -121,15 +125,20 @@ def run_benchmark(
     mapping = mapping or _same_names(classifier, dataset)
 
     kept = {frame: packed_images(pixel_folder, dataset, frame) for frame in frames}
+    upload = uploader(classifier.device)
 
     def load(index: int) -> _Loaded:
-        return _load(dataset, index, kept, annotated)
+        return _load(dataset, index, kept, annotated, upload)
 
     parts: list[list[Columns]] = [[Columns()] for _ in experiments]
     done = 0
     freed = FreedMemory()
     threads = READING_THREADS.get(classifier.device.type, 2)
     for loaded in _chunks(read_ahead(load, indices, ahead=2 * size, threads=threads), size):
+        if on_unread is not None:
+            for item in loaded:
+                if item.reason or item.annotations_reason:
+                    on_unread(item.index)
         for frame, (preprocessing, members) in enumerate(frames.items()):
             chunk = _prepared(classifier, loaded, frame, preprocessing, mapping, size)
             for number in members:
@@ -169,7 +178,11 @@ def _same_names(classifier: Classifier, dataset: Dataset) -> ClassMapping:
 
 
 def _load(
-    dataset: Dataset, index: int, frames: Mapping[Preprocessing, PackedImages | None], annotated: bool
+    dataset: Dataset,
+    index: int,
+    frames: Mapping[Preprocessing, PackedImages | None],
+    annotated: bool,
+    upload: Uploader | None,
 ) -> _Loaded:
     sample = dataset.sample(index)
     decoded: list[Image] = []  # once, however many frames are cut from it
@@ -182,8 +195,12 @@ def _load(
     def pixels(frame: Preprocessing, kept: PackedImages | None) -> npt.NDArray[np.uint8]:
         return framed(frame) if kept is None else kept.pixels(index, lambda: framed(frame))
 
+    def tensor(frame: Preprocessing, kept: PackedImages | None) -> torch.Tensor | Upload:
+        normalised = frame.normalised(pixels(frame, kept))
+        return normalised if upload is None else upload(normalised)
+
     try:
-        tensors = tuple(frame.normalised(pixels(frame, kept)) for frame, kept in frames.items())
+        tensors = tuple(tensor(frame, kept) for frame, kept in frames.items())
     except ImageError as error:
         return _Loaded(index, sample, reason=str(error))
     if not annotated:
@@ -218,7 +235,8 @@ def _prepared(
     if not items:
         return None
     # Padded to the full chunk: work always has one shape, so an image's map is the same in every shard.
-    images = _padded(torch.stack([item.tensors[frame] for item in items]), size).to(classifier.device)
+    stacked = torch.stack([arrived(item.tensors[frame]) for item in items])
+    images = _padded(stacked, size).to(classifier.device)
     predicted, probabilities = _predictions(classifier, images)
     labels = []
     for place, item in enumerate(items):
@@ -311,7 +329,7 @@ def _measured(
     failures += lacking
     if not units:
         return Columns(failures=failures)
-    _explain(chunk, units, method, scorer, memory)
+    _explain(classifier, chunk, units, method, scorer, memory)
     maps = [chunk.maps[unit.place, unit.target] for unit in units]
     places = [unit.place for unit in units]
     items = [chunk.items[place] for place in places]
@@ -358,11 +376,18 @@ def _measured(
     )
 
 
-def _explain(chunk: _Chunk, units: Sequence[_Unit], method: Method, scorer: Scorer, memory: bool) -> None:
+def _explain(
+    classifier: Classifier,
+    chunk: _Chunk,
+    units: Sequence[_Unit],
+    method: Method,
+    scorer: Scorer,
+    memory: bool,
+) -> None:
     """Make the maps of the units that are not there yet, in batches of one size: smaller ones where memory runs out."""
     wanted = dict.fromkeys((unit.place, unit.target) for unit in units)
     missing = [key for key in wanted if key not in chunk.maps]
-    size, device = min(len(chunk.images), MAPS_AT_ONCE), chunk.images.device
+    size, device = min(len(chunk.images), map_batch_size_of(classifier, method)), chunk.images.device
     memory = memory or device.type == "cuda"
     while missing:
         batch = missing[:size]
@@ -375,6 +400,7 @@ def _explain(chunk: _Chunk, units: Sequence[_Unit], method: Method, scorer: Scor
             if size == 1:
                 raise
             size //= 2
+            remember_map_batch_size(classifier, method, size)
             torch.cuda.empty_cache()
             continue
         missing = missing[size:]

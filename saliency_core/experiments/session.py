@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from saliency_core.methods.base import Method
 
 IMAGES_PER_PART = 16  # kept together when a run is stopped
+IMAGES_PER_PART_ON_A_GPU = 128  # several chunks, so that one is read while another is measured
 
 
 class MeasuringSession:
@@ -65,15 +66,19 @@ class MeasuringSession:
 
     def run_method(self, number: int, on_image: Callable[[int, int], None] | None = None) -> None:
         """Measure one method; ``on_image(number, images done)`` is called as images are finished."""
-        for first in range(0, len(self.indices), IMAGES_PER_PART):
-            self._run_part(number, first, on_image)
+        on_gpu = self.classifier.device.type == "cuda"
+        images = IMAGES_PER_PART_ON_A_GPU if on_gpu else IMAGES_PER_PART
+        for first in range(0, len(self.indices), images):
+            self._run_part(number, first, images, on_image)
 
-    def _run_part(self, number: int, first: int, on_image: Callable[[int, int], None] | None) -> None:
+    def _run_part(
+        self, number: int, first: int, images: int, on_image: Callable[[int, int], None] | None
+    ) -> None:
         before = datetime.datetime.now(datetime.UTC)
         columns = run_benchmark(
             self.classifier,
             self.dataset,
-            self.indices[first : first + IMAGES_PER_PART],
+            self.indices[first : first + images],
             self.methods[number],
             self.experiments,
             self.scorer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -48,6 +49,7 @@ def summarise_result(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
+    class_intervals: bool = False,
 ) -> dict[str, Any]:
     """Everything that tables and plots show of one method under one protocol, JSON-able.
 
@@ -58,11 +60,12 @@ def summarise_result(
          "figures": {key: {"value", "low", "high", "n"}},
          "curves": {key: {"title", "x_title", "y_title", "positions", "mean", "low", "high"}},
          "bins": [{"low", "high", "count", "figures": {key: as above}}],
-         "classes": [{"name", "images", "units", "figures": {key: value}}]}
+         "classes": [{"name", "images", "units", "figures": {key: value}, "intervals": {key: [low, high]}}]}
 
     All figures are of the same resamples of whole images, without intervals if ``resamples`` is 0; values are
     fractions of 1 where a figure's unit is "percent". ``bins``: by the clean probability of the class
-    explained, empty where there is no such column. ``classes``: by the class explained. A band is None with
+    explained, empty where there is no such column. ``classes``: by the class explained, with intervals only
+    with ``class_intervals``, as there may be many, and for those figures that have one. A band is None with
     fewer than two images, as intervals are.
     """
     if isinstance(result_or_columns, Result):
@@ -85,7 +88,7 @@ def summarise_result(
         "bins": _bins(
             columns, own, getattr(experiment.protocol, "confidence_edges", CONFIDENCE_EDGES), drawing
         ),
-        "classes": _classes(columns, own),
+        "classes": _classes(columns, own, drawing if class_intervals and resamples else None),
     }
 
 
@@ -186,7 +189,7 @@ def _bins(
     ]
 
 
-def _classes(columns: Columns, figures: tuple[Figure, ...]) -> list[dict[str, Any]]:
+def _classes(columns: Columns, figures: tuple[Figure, ...], drawing: _Drawing | None) -> list[dict[str, Any]]:
     if not len(columns):
         return []
     return [
@@ -195,6 +198,16 @@ def _classes(columns: Columns, figures: tuple[Figure, ...]) -> list[dict[str, An
             "images": each.images,
             "units": each.rows,
             "figures": {key: None if np.isnan(value) else value for key, value in each.values.items()},
+            **({} if drawing is None else {"intervals": _ends(each.intervals)}),
         }
-        for each in per_class(columns, figures)
+        for each in per_class(columns, figures, drawing)
     ]
+
+
+def _ends(intervals: Mapping[str, Interval]) -> dict[str, list[float]]:
+    """[low, high] of those figures that have an interval."""
+    return {
+        key: [each.low, each.high]
+        for key, each in intervals.items()
+        if each.low is not None and each.high is not None
+    }

@@ -65,16 +65,33 @@ def grouped_sum(features: torch.Tensor, weights: torch.Tensor, sizes: Sequence[i
     return torch.stack([group.sum(1) for group in weighted], dim=1)
 
 
+def interpolation_matrix(size: int, target: int) -> torch.Tensor:
+    """float64 [target, size]: times a line of ``size`` values it is that line upsampled to ``target`` (linear,
+    half-pixel centres).
+    """
+    lines = torch.eye(size, dtype=torch.float64)[None]
+    return functional.interpolate(lines, size=target, mode="linear", align_corners=False)[0].T
+
+
 def upsampling_weights(size: int, target: int) -> torch.Tensor:
     """Weights float64 [size] whose weighted sum of a line equals the plain mean of that line upsampled to ``target``.
 
-    They are the column sums of the (linear, half-pixel) interpolation matrix, divided by its rows. For a whole
-    factor they are all 1 / size; else they are not, and the plain mean of the line is not what is wanted.
+    They are the column sums of the interpolation matrix, divided by its rows. For a whole factor they are all
+    1 / size; else they are not, and the plain mean of the line is not what is wanted.
     """
-    matrix = functional.interpolate(
-        torch.eye(size, dtype=torch.float64)[None], size=target, mode="linear", align_corners=False
-    )[0]
-    return matrix.mean(1)
+    return interpolation_matrix(size, target).mean(0)
+
+
+def sum_of_upsampled(parts: Sequence[torch.Tensor], size: tuple[int, int]) -> torch.Tensor:
+    """Σ_t φ(M_t) [B, G, H, W], φ bilinear interpolation to ``size``, of maps M_t float64 [B, G, h_t, w_t].
+
+    As products with the interpolation matrices of rows and columns, φ(M) = R M Cᵀ, where one product sums over
+    t too: the large maps are written once, not once for each t.
+    """
+    device = parts[0].device
+    rows = torch.cat([interpolation_matrix(maps.shape[2], size[0]) for maps in parts], dim=1).to(device)
+    columns = [maps @ interpolation_matrix(maps.shape[3], size[1]).T.to(device) for maps in parts]
+    return rows @ torch.cat(columns, dim=2)
 
 
 def mean_after_upsampling(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -29,7 +29,7 @@ class GradCamPlusPlus(Method):
       mixed with the sum over all.
 
     With negative features (a layer that is not behind a ReLU) the terms of the denominator may cancel. Where less
-    than 2 % of them is left ("paper"; 1e-6 for "joint", where it may happen anywhere), the place counts nothing:
+    than 0.02 of them is left ("paper"; 1e-6 for "joint", where it may happen anywhere), the place counts nothing:
     its coefficient would be all but rounding, and larger than all others.
 
     Source: Chattopadhyay et al., Grad-CAM++, WACV 2018, equations 10 and 19.

@@ -31,7 +31,7 @@ class MeaningfulPerturbation(Method):
     rate 0.1, m kept in [0, 1]; sums run over the coarse grid.
 
     The search starts, as in the paper, with the smallest disc around the image's centre that takes away
-    99 % of what deleting everything takes away. Shifts are drawn from each image's own generator. Lengths are in
+    0.99 of what deleting everything takes away. Shifts are drawn from each image's own generator. Lengths are in
     pixels of a 224-pixel image and scale with the image.
 
     Extras: ``remaining_probability``, P_c under the mask found, and ``deleted_share``, the mean of the map.

@@ -14,6 +14,7 @@ from saliency_core.methods._group_masks import (
     grouped_sum,
     keep_masks,
     mean_after_upsampling,
+    sum_of_upsampled,
 )
 from saliency_core.methods._msg_cam_parameters import PARAMETERS, PRESETS
 from saliency_core.methods._multi_scale import (
@@ -22,7 +23,7 @@ from saliency_core.methods._multi_scale import (
     pixel_equivalents,
     scales,
 )
-from saliency_core.methods.base import Method, upsampled
+from saliency_core.methods.base import Method
 from saliency_core.methods.registry import register
 from saliency_core.scoring.canvas import blurred_canvas
 from saliency_core.scoring.scorer import Scorer
@@ -43,7 +44,7 @@ class MsgCam(Method):
     Computed exactly, but not literally: φ is linear, so groups are summed before they are upsampled; and the mean
     of an upsampled gradient is a fixed weighted mean of it (see mean_after_upsampling).
 
-    Where the text leaves something open (METHODS.md §5.2):
+    Where the thesis leaves something open, this is done here:
 
     - A1: the sizes are t = 1 … N, the first being the image itself; means divide by the number accepted.
     - A2: sizes are a list; literal_resolutions makes the one that equation 3-2 gives for ζ_max and N.
@@ -160,11 +161,9 @@ class MsgCam(Method):
             accepted += scale.accepted
         count = accepted.clamp_min(1)[:, None]  # without any accepted size all sums are 0
         sizes = group_sizes(weights.shape[1], values["groups"], values["grouping"])
-        total = torch.zeros(len(images), len(sizes), *size, device=images.device, dtype=torch.float64)
-        for maps in features:
-            grouped = grouped_sum(maps.double(), weights / count**2, sizes)  # both means at once
-            total += upsampled(grouped.flatten(0, 1), size).view_as(total)
-        return total.relu_(), accepted
+        weights = weights / count**2  # both means at once
+        grouped = [grouped_sum(maps.double(), weights, sizes) for maps in features]
+        return sum_of_upsampled(grouped, size).relu_(), accepted
 
     def _alphas(
         self, images: torch.Tensor, canvas: torch.Tensor, masks: torch.Tensor, targets: torch.Tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
@@ -81,11 +81,13 @@ def compare(
     resamples: int = 2000,
     seed: int = 0,
     alpha: float = 0.05,
+    report_progress: Callable[[float], None] = lambda _share: None,
 ) -> Comparison:
     """Compare results of one protocol, paired by image.
 
     ``figures``: keys, by default the experiment's own that have a better end. ``reference``: position or
     title of a result; every other one is then compared with it (other minus reference), else all pairs are.
+    ``report_progress`` is told the share that is done before each figure, and may raise to stop.
     Raises ParameterError for fewer than two results, several protocols or several data sets, or no image in
     common.
     """
@@ -102,8 +104,11 @@ def compare(
         "resamples": resamples,
         "seed": seed,
     }
-    compared = tuple(_compare_figure(results, figure, base, alpha, drawing) for figure in chosen)
-    return Comparison(tuple(names), base, compared, tuple(warnings), confidence, alpha)
+    compared: list[FigureComparison] = []
+    for figure in chosen:
+        report_progress(len(compared) / len(chosen))
+        compared.append(_compare_figure(results, figure, base, alpha, drawing))
+    return Comparison(tuple(names), base, tuple(compared), tuple(warnings), confidence, alpha)
 
 
 def _position(reference: int | str | None, names: Sequence[str]) -> int | None:

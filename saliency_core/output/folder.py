@@ -29,21 +29,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as MatplotlibFigure
 
 
+# The share of the work that is done when methods are compared, and when the tables are written.
+_COMPARED, _TABLES = 0.4, 0.7
+
+
 def write_folder(
     results: Sequence[Summarised],
     folder: str | Path,
     *,
     figures: bool = True,
     images_in_json: bool = True,
+    report_progress: Callable[[float], None] = lambda _share: None,
 ) -> str:
     """Write report.txt, summary.csv, curves.csv, bins.csv, classes.csv, results.json, tables.tex,
     comparison.csv and, in images/, a table with a row per image for every result; with ``figures`` also plots
     of each protocol as PNG and SVG in figures/. Without ``images_in_json`` the JSON has no per-image columns,
-    which for many images are large. The text of the report, which ends with the comparison of all pairs of
+    which for many images are large. ``report_progress`` is told the share that is done (0 to 1) and may raise to
+    stop. The text of the report, which ends with the comparison of all pairs of
     methods under each protocol.
     """
     folder = Path(folder)
-    compared = comparisons(results)
+    compared = comparisons(results, lambda share: report_progress(_COMPARED * share))
     report = results_text(results) + "".join(f"\n{comparison_text(each)}" for each in compared)
     write_text(folder / "report.txt", report)
     write_rows(folder / "summary.csv", summary_rows(results))
@@ -54,28 +60,40 @@ def write_folder(
     write_text(folder / "tables.tex", "\n".join(matrix_table(block) for block in blocks(results)))
     if compared:
         write_rows(folder / "comparison.csv", _pair_rows(compared))
-    for name, each in zip(file_names(results), results, strict=True):
+    for number, (name, each) in enumerate(zip(file_names(results), results, strict=True)):
+        report_progress(_COMPARED + (_TABLES - _COMPARED) * number / len(results))
         write_rows(folder / "images" / f"{name}.csv", unit_rows(each.result.columns))
     if figures:
-        write_figures(results, folder / "figures", compared)
+        write_figures(
+            results,
+            folder / "figures",
+            compared,
+            lambda share: report_progress(_TABLES + (1 - _TABLES) * share),
+        )
     return report
 
 
 def write_figures(
-    results: Sequence[Summarised], folder: str | Path, compared: Sequence[Comparison] | None = None
+    results: Sequence[Summarised],
+    folder: str | Path,
+    compared: Sequence[Comparison] | None = None,
+    report_progress: Callable[[float], None] = lambda _share: None,
 ) -> list[Path]:
     """Plots of each protocol, model and data set as PNG and SVG: mean curves, figures with intervals, bins by
     confidence, spread over the images and, of three methods or more, critical differences. What a protocol
-    does not have is left out. ``compared``: the results' comparisons, if they are there already.
+    does not have is left out. ``compared``: the results' comparisons, if they are there already;
+    ``report_progress`` as in :func:`write_folder`.
     """
     folder = Path(folder)
     found = {each.titles: each for each in (comparisons(results) if compared is None else compared)}
     written: list[Path] = []
     groups = blocks(results)
-    for name, block in zip(_block_names(groups), groups, strict=True):
+    for number, (name, block) in enumerate(zip(_block_names(groups), groups, strict=True)):
         if not any(each.summary["images"] for each in block):
             continue
-        for kind, draw in _plots(block, found.get(tuple(titles([each.result for each in block])))).items():
+        plots = _plots(block, found.get(tuple(titles([each.result for each in block]))))
+        for drawn, (kind, draw) in enumerate(plots.items()):
+            report_progress((number + drawn / len(plots)) / len(groups))
             try:
                 figure = draw()
             except ParameterError:
@@ -103,20 +121,35 @@ def _block_names(groups: Sequence[Sequence[Summarised]]) -> list[str]:
     return [name if names.count(name) == 1 else f"{name}-{number + 1}" for number, name in enumerate(names)]
 
 
-def comparisons(results: Sequence[Summarised]) -> list[Comparison]:
-    """All pairs of methods under each protocol, model and data set with several methods."""
+def comparisons(
+    results: Sequence[Summarised], report_progress: Callable[[float], None] = lambda _share: None
+) -> list[Comparison]:
+    """All pairs of methods under each protocol, model and data set with several methods; ``report_progress`` as in
+    :func:`write_folder`.
+    """
     settings = results[0].summary["interval"]
-    return [
-        compare(
-            [each.result for each in block],
-            method=settings["method"],
-            confidence=settings["confidence"],
-            resamples=settings["resamples"],
-            seed=settings["seed"],
-        )
+    compared = [
+        block
         for block in blocks(results)
         if len(block) > 1 and any(figure.better for figure in block[0].result.experiment.figures())
     ]
+    found: list[Comparison] = []
+
+    def report(share: float) -> None:
+        report_progress((len(found) + share) / len(compared))
+
+    for block in compared:
+        found.append(
+            compare(
+                [each.result for each in block],
+                method=settings["method"],
+                confidence=settings["confidence"],
+                resamples=settings["resamples"],
+                seed=settings["seed"],
+                report_progress=report,
+            )
+        )
+    return found
 
 
 def file_names(results: Sequence[Summarised]) -> list[str]:

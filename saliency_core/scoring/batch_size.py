@@ -10,13 +10,17 @@ import time
 from typing import TYPE_CHECKING
 
 from saliency_core.lazy import torch
+from saliency_core.scoring.runtime_network import score_in_bulk
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
+    from saliency_core.methods.base import Method
 
 # Until something was measured. 224 copies per image under thesis@1 fill 28 batches of 8; eight images seven of 256.
 USUAL_BATCH_SIZES = {"cpu": 8, "cuda": 256}
-CANDIDATES = {"cpu": (2, 4, 8, 16, 32), "cuda": (32, 64, 128, 256, 512)}
+CANDIDATES = {"cpu": (4, 8, 16, 32), "cuda": (32, 64, 128, 256, 512)}
+# Of most methods a GPU is filled only by many images; those that need more memory than there is are halved once.
+MAPS_AT_ONCE = {"cpu": 8, "cuda": 32}
 # A larger batch must be so much faster to be preferred: it takes more memory, and pads more at the end.
 WORTHWHILE = 1.02
 _SECONDS_PER_CANDIDATE = 0.8
@@ -31,6 +35,21 @@ def batch_size_of(classifier: Classifier, precision: str = "fp32") -> int:
 def remember_batch_size(classifier: Classifier, precision: str, batch_size: int) -> None:
     """From now on the classifier's scorers take batches of this size, unless told otherwise."""
     classifier.batch_sizes[precision] = batch_size
+
+
+def map_batch_size_of(classifier: Classifier, method: Method) -> int:
+    """How many maps of the method are made at once: MAPS_AT_ONCE, or what memory allowed when it last ran out."""
+    usual = MAPS_AT_ONCE.get(classifier.device.type, 8)
+    return classifier.map_batch_sizes.get(_identity(method), usual)
+
+
+def remember_map_batch_size(classifier: Classifier, method: Method, batch_size: int) -> None:
+    """From now on no more maps of the method with these parameters are made at once on the classifier."""
+    classifier.map_batch_sizes[_identity(method)] = batch_size
+
+
+def _identity(method: Method) -> str:
+    return f"{method.description.key} {sorted(method.parameters.items())}"
 
 
 def measure_batch_sizes(
@@ -71,7 +90,10 @@ def choose_batch_size(rates: dict[int, float]) -> int:
 
 
 def find_batch_size(classifier: Classifier, precision: str = "fp32") -> int:
-    """Measure, choose and remember; what is remembered already is kept. Takes about four seconds on a CPU."""
+    """Measure, choose and remember; what is remembered already is kept. Takes about four seconds on a CPU. Whoever
+    asks has much to score (see score_in_bulk).
+    """
+    score_in_bulk(classifier)
     if precision not in classifier.batch_sizes:
         rates = measure_batch_sizes(classifier, precision)
         remember_batch_size(classifier, precision, choose_batch_size(rates))

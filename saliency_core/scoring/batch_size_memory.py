@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from saliency_core.lazy import torch
 from saliency_core.provenance import device_name, versions
 from saliency_core.scoring.batch_size import find_batch_size, remember_batch_size
+from saliency_core.scoring.runtime_network import score_in_bulk
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -28,6 +29,7 @@ def recall_or_find_batch_size(classifier: Classifier, precision: str, folder: Pa
     takes some seconds, and kept. A file that cannot be read or written only costs these seconds.
     """
     path = (folder or cache_folder()) / "batch_sizes.json"
+    score_in_bulk(classifier)
     key = _key(classifier, precision)
     known: dict[str, int] = {}
     with contextlib.suppress(OSError, ValueError):
@@ -53,6 +55,7 @@ def _key(classifier: Classifier, precision: str) -> str:
         device_name(classifier.device),
         f"{torch.get_num_threads()} threads",
         f"torch {versions()['torch']}",
+        f"onnxruntime {versions()['onnxruntime']}",
         precision,
     )
     return ", ".join(parts)

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from saliency_core.lazy import torch
+from saliency_core.scoring.weights_state import WeightsState, weights_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-_State = tuple[tuple[int, int], ...]
-
 # A worker scores many shards with one network: copying and compiling it once is enough.
-_made: WeakKeyDictionary[torch.nn.Module, tuple[_State, FastNetwork]] = WeakKeyDictionary()
+_made: WeakKeyDictionary[torch.nn.Module, tuple[WeightsState, FastNetwork]] = WeakKeyDictionary()
 
 
 class FastNetwork:
@@ -111,8 +110,7 @@ def fast_type(device: torch.device) -> torch.dtype:
 
 def fast_network(model: torch.nn.Module) -> FastNetwork:
     """The copy of a network with the weights it has now: made once, and again when they have changed."""
-    tensors = (*model.parameters(), *model.buffers())
-    state = tuple((id(each), 0 if each.is_inference() else each._version) for each in tensors)
+    state = weights_state(model)
     kept = _made.get(model)
     if kept is not None and kept[0] == state:
         return kept[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from saliency_core.lazy import torch
 
 # Relative range below which a map counts as constant. A constant feature map leaves a convolution with rounding
@@ -28,11 +30,20 @@ def percentile(values: torch.Tensor, theta: float) -> torch.Tensor:
     """
     position = (values.shape[-1] - 1) * theta / 100
     below = int(position)
-    # Counts from 1. torch.quantile would do, but sorts, and refuses more than 16 million values.
-    low = values.kthvalue(below + 1, dim=-1).values
     if position == below:
-        return low
-    return low + (values.kthvalue(below + 2, dim=-1).values - low) * (position - below)
+        return _ordered(values, [below])[0]
+    low, high = _ordered(values, [below, below + 1])
+    return low + (high - low) * (position - below)
+
+
+def _ordered(values: torch.Tensor, places: list[int]) -> list[torch.Tensor]:
+    """Those values [...] that stand at these places, from 0, of the last dimension in ascending order."""
+    if values.device.type == "cpu":
+        # Finds all in one go, in a third of the time of torch's kthvalue.
+        found = np.partition(values.detach().numpy(), places, axis=-1)[..., places]
+        return list(torch.from_numpy(found).unbind(-1))
+    # Counts from 1. torch.quantile would do, but sorts, and refuses more than 16 million values.
+    return [values.kthvalue(place + 1, dim=-1).values for place in places]
 
 
 def above_percentile(maps: torch.Tensor, theta: float) -> torch.Tensor:

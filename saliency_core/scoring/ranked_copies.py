@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 
 from saliency_core.lazy import torch
+from saliency_core.scoring.fused_copies import fused_copies
 from saliency_core.scoring.ranking import Curve, step_count
+
+COPY_SHARE = 0.1
+"""Copying a whole picture takes a processor about as long as exchanging this share of its pixels one by one."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +31,28 @@ class RankedCopies:
     a curve, each once, then the inner steps of every curve.
 
     ``order`` int64 [B, H·W] lists each image's pixels, the first to change first. After step i of a curve, i ·
-    ``step_pixels`` pixels show its end source.
+    ``step_pixels`` pixels show its end source. ``fused``: a batch is composed by one compiled operation on a GPU, where
+    that can be compiled. ``planar``, on a processor only: pictures are contiguous, not channels last.
     """
 
     def __init__(
-        self, sources: torch.Tensor, order: torch.Tensor, curves: Sequence[Curve], step_pixels: int
+        self,
+        sources: torch.Tensor,
+        order: torch.Tensor,
+        curves: Sequence[Curve],
+        step_pixels: int,
+        *,
+        fused: bool = False,
+        planar: bool = False,
     ) -> None:
         images, _, channels, self.height, self.width = sources.shape
         self.channels, self.step_pixels = channels, step_pixels
         self.pixels = self.height * self.width
-        # Channels last, as networks are fastest with: a pixel is then one piece of memory.
-        self.sources = sources.permute(0, 1, 3, 4, 2).reshape(images, -1, self.pixels, channels).contiguous()
+        self._planar = planar and sources.device.type == "cpu"
+        # [B, S, 3, pixels]; or [B, S, pixels, 3], as torch's networks are fastest with: a pixel is then one piece of
+        # memory.
+        self.sources = sources.flatten(3) if self._planar else sources.flatten(3).transpose(2, 3)
+        self.sources = self.sources.contiguous()
         self.order = order.to(sources.device)
         self.ends = sorted({source for curve in curves for source in (curve.start, curve.end)})
         self.steps = step_count(self.pixels, step_pixels)
@@ -46,8 +61,10 @@ class RankedCopies:
             (curve.start, curve.end, step * step_pixels) for curve in curves for step in range(1, self.steps)
         ]
         self.number = images * len(self._plan)
+        self._fused = fused and sources.device.type == "cuda"
         self._pictures: torch.Tensor | None = None
-        self._ranks: torch.Tensor | None = None
+        # Of every picture of the batch: (image, start, end) of the curve it is on, and how many pixels have changed.
+        self._shown: list[tuple[tuple[int, int, int] | None, int]] = []
 
     @property
     def per_image(self) -> int:
@@ -57,13 +74,41 @@ class RankedCopies:
         """Copies ``first`` … ``first + size`` as pictures [size, 3, H, W], valid until the next call; those past the
         end are left as they were.
         """
+        pictures = self._fuse(first, size) if self._fused else None
+        if pictures is None:
+            pictures = self._run_by_run(first, size)
+        if self._planar:
+            return pictures.view(size, self.channels, self.height, self.width)
+        shaped = pictures.view(size, self.height, self.width, self.channels)
+        return shaped.permute(0, 3, 1, 2)
+
+    def _fuse(self, first: int, size: int) -> torch.Tensor | None:
+        jobs = torch.arange(first, first + size, device=self.sources.device).clamp_(max=self.number - 1)
+        return fused_copies(self.sources, self._ranks, self._rows[:, jobs])
+
+    @cached_property
+    def _rows(self) -> torch.Tensor:
+        """Of every copy: its image, its start, its end and how many pixels have changed; int64 [4, number]."""
+        device = self.sources.device
+        images = torch.arange(len(self.sources), device=device).repeat_interleave(self.per_image)
+        plan = torch.tensor(self._plan, device=device).T.repeat(1, len(self.sources))
+        return torch.cat([images[None], plan])
+
+    @cached_property
+    def _ranks(self) -> torch.Tensor:
+        """When each pixel of an image changes, int32 [B, H·W]: 0 is the first to."""
+        ranks = torch.empty_like(self.order, dtype=torch.int32)
+        positions = torch.arange(self.pixels, dtype=torch.int32, device=self.order.device)
+        return ranks.scatter_(1, self.order, positions.expand_as(ranks))
+
+    def _run_by_run(self, first: int, size: int) -> torch.Tensor:
         if self._pictures is None or len(self._pictures) != size:
-            self._pictures = self.sources.new_zeros(size, self.pixels, self.channels)
+            self._pictures = self.sources.new_zeros(size, *self.sources.shape[2:])
+            self._shown = [(None, 0)] * size
         compose = self._walk if self.sources.device.type == "cpu" else self._select
         for run in self._runs(first, min(first + size, self.number)):
-            compose(run, self._pictures[run.first : run.stop])
-        shaped = self._pictures.view(size, self.height, self.width, self.channels)
-        return shaped.permute(0, 3, 1, 2)
+            compose(run, self._pictures)
+        return self._pictures
 
     def _runs(self, first: int, stop: int) -> Iterator[_Run]:
         begun = first
@@ -80,21 +125,31 @@ class RankedCopies:
                 begun = following
 
     def _walk(self, run: _Run, pictures: torch.Tensor) -> None:
-        """From each copy to the next: as cheap as it gets where an operation costs little to begin."""
-        end, order, changed = self.sources[run.image, run.end], self.order[run.image], run.changed
-        pictures[0].copy_(self.sources[run.image, run.start])
-        pictures[0].index_copy_(0, order[:changed], end[order[:changed]])
-        for previous, picture in pairwise(pictures):
-            moving = order[changed : changed + self.step_pixels]
-            picture.copy_(previous).index_copy_(0, moving, end[moving])
+        """From copy to copy, whatever is cheaper: on from what the picture shows since the last batch, or from the
+        picture before it.
+        """
+        curve, changed, pixel = (run.image, run.start, run.end), run.changed, 1 if self._planar else 0
+        end, order = self.sources[run.image, run.end], self.order[run.image]
+        for number in range(run.first, run.stop):
+            picture, begun = pictures[number], self._begun(number, curve, changed)
+            if begun is None:
+                source = pictures[number - 1] if number > run.first else self.sources[run.image, run.start]
+                begun = changed - self.step_pixels if number > run.first else 0
+                picture.copy_(source)
+            moving = order[begun:changed]
+            picture.index_copy_(pixel, moving, end.index_select(pixel, moving))
+            self._shown[number] = curve, changed
             changed += self.step_pixels
+
+    def _begun(self, number: int, curve: tuple[int, int, int], changed: int) -> int | None:
+        """How many pixels have changed in that picture of the batch, if it is cheapest to go on from there."""
+        shown, already = self._shown[number]
+        worth_copying = COPY_SHARE * self.pixels + self.step_pixels
+        return already if shown == curve and 0 <= changed - already <= worth_copying else None
 
     def _select(self, run: _Run, pictures: torch.Tensor) -> None:
         """All copies at once: two operations a run, whatever its length."""
-        if self._ranks is None:
-            positions = torch.arange(self.pixels, dtype=torch.int32, device=self.order.device)
-            self._ranks = torch.empty_like(self.order, dtype=torch.int32)
-            self._ranks.scatter_(1, self.order, positions.expand_as(self._ranks))
+        pictures = pictures[run.first : run.stop]
         counts = torch.arange(len(pictures), dtype=torch.int32, device=pictures.device) * self.step_pixels
         moved = self._ranks[run.image] < (counts + run.changed)[:, None]
         start, end = self.sources[run.image, run.start], self.sources[run.image, run.end]

@@ -22,9 +22,10 @@ from saliency_core.scoring.canvas import shown_through
 from saliency_core.scoring.fast_network import FastNetwork
 from saliency_core.scoring.listening import batch_listener
 from saliency_core.scoring.memory import keep_freed_memory
-from saliency_core.scoring.precision import network_in, numeric_precision, picture_format
+from saliency_core.scoring.precision import arithmetic_of, network_in, numeric_precision, picture_format
 from saliency_core.scoring.ranked_copies import RankedCopies
 from saliency_core.scoring.ranking import Curve
+from saliency_core.scoring.runtime_network import RuntimeNetwork
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -63,7 +64,8 @@ class Scorer:
         self.batch_size = batch_size or batch_size_of(classifier, precision)
         self.precision = precision
         self._compiled = compiled
-        self._picture_type, self._picture_format = picture_format(precision, classifier.device)
+        self._arithmetic = arithmetic_of(precision, classifier)
+        self._picture_type, _ = picture_format(self._arithmetic, classifier.device)
         self.on_batch = on_batch
         self.batch_halvings: list[str] = []
 
@@ -101,7 +103,10 @@ class Scorer:
         """
         # Rounded before they are composed: the same values in half the memory where the network takes bfloat16.
         placed = self._placed(sources).to(self._picture_type)
-        copies = RankedCopies(placed, order, curves, step_pixels)
+        network = self._network
+        fused = isinstance(network, FastNetwork) and network.compiled
+        planar = isinstance(network, RuntimeNetwork)
+        copies = RankedCopies(placed, order, curves, step_pixels, fused=fused, planar=planar)
         images, each = len(sources), copies.per_image
         # On a GPU all batches have one size, as the network is compiled for each.
         on_cpu = self.classifier.device.type == "cpu"
@@ -189,7 +194,7 @@ class Scorer:
         with (
             torch.inference_mode(),
             evaluation_mode(classifier.model),
-            numeric_precision(self.precision, device),
+            numeric_precision(self._arithmetic, device),
         ):
             scores = self._score_all(number, pictures, targets, output, reduce, largest)
             if isinstance(network, FastNetwork) and not scores.isfinite().all() and network.widen():
@@ -256,7 +261,13 @@ class Scorer:
 
     @cached_property
     def _network(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        return network_in(self.precision, self.classifier, compiled=self._compiled)
+        return network_in(self._arithmetic, self.classifier, compiled=self._compiled)
+
+    @cached_property
+    def _picture_format(self) -> torch.memory_format:
+        if isinstance(self._network, RuntimeNetwork):
+            return torch.contiguous_format
+        return picture_format(self._arithmetic, self.classifier.device)[1]
 
     def _report(self, count: int, pending: deque[torch.cuda.Event]) -> None:
         if self.classifier.device.type == "cuda":

@@ -73,9 +73,10 @@ class Descent:
             record = self._records.pop()
             gradient = None
             if upstream is not None:
-                upstream, gradient = torch.autograd.grad(
-                    record.output, (record.tokens, record.attention), grad_outputs=upstream
-                )
+                # Below the lowest block nobody asks: its queries, keys and values need no backward pass.
+                wanted = [record.attention] if number == self.lowest else [record.attention, record.tokens]
+                gradient, *below = torch.autograd.grad(record.output, wanted, grad_outputs=upstream)
+                upstream = below[0] if below else None
             with torch.no_grad():
                 relevance = self._relevance_step(number, record)
             yield Step(number, record.attention.detach(), gradient, relevance)

@@ -23,15 +23,15 @@ LinearRule = Callable[
 def safe_divide(numerator: torch.Tensor, denominator: torch.Tensor) -> torch.Tensor:
     """a / (b + 1e-9), and 0 where b = 0."""
     shifted = denominator + STABILISER
-    if _may_be_zero(shifted):
-        shifted.masked_fill_(shifted == 0, STABILISER)
-    quotient = numerator / shifted
-    return quotient.masked_fill_(denominator == 0, 0.0) if _may_be_zero(denominator) else quotient
+    if _all_far_from_zero(denominator):
+        return numerator / shifted
+    shifted.masked_fill_(shifted == 0, STABILISER)
+    return (numerator / shifted).masked_fill_(denominator == 0, 0.0)
 
 
-def _may_be_zero(values: torch.Tensor) -> bool:
-    """Whether a value is 0; on a GPU, which would have to be waited for, always "perhaps"."""
-    return values.is_cuda or not bool(values.all())
+def _all_far_from_zero(values: torch.Tensor) -> bool:
+    """Whether no value is near 0; on a GPU, which would have to be waited for, always "perhaps not"."""
+    return not values.is_cuda and bool(values.abs().amin() > 2 * STABILISER)
 
 
 def total(relevance: torch.Tensor) -> torch.Tensor:
@@ -47,11 +47,12 @@ def linear_joint(
     ``values`` x [B, …, J], ``weight`` [I, J], ``relevance`` [B, …, I], ``products`` x·Wᵀ [B, …, I]; the bias takes no
     part. Gives the relevance [B, …, J] and the total [B] that it should have: ΣR is conserved.
     """
-    positive, negative = values.clamp(min=0), values.clamp(max=0)
-    weight_up, weight_down = weight.clamp(min=0), weight.clamp(max=0)
     # Σ z = ½ (x·Wᵀ + |x|·|W|ᵀ): one product, as the forward pass has the other.
-    shares = safe_divide(relevance, (products + values.abs() @ weight.abs().T) / 2)
-    return positive * (shares @ weight_up) + negative * (shares @ weight_down), total(relevance)
+    sums = (values.abs() @ weight.abs().T).add_(products).div_(2)
+    shares = safe_divide(relevance, sums)
+    # Of x⁺ and x⁻ one is 0.
+    spread = torch.where(values > 0, shares @ weight.clamp(min=0), shares @ weight.clamp(max=0))
+    return spread.mul_(values), total(relevance)
 
 
 def linear_separate(

@@ -13,7 +13,7 @@ from saliency_core.datasets.images import read_image
 from saliency_core.errors import ParameterError
 from saliency_core.estimate import benchmark_forwards, expected_seconds
 from saliency_core.experiments.base import create_experiment, experiment_class, protocol
-from saliency_core.experiments.insertion_deletion import InsertionDeletion
+from saliency_core.experiments.insertion_deletion import InsertionDeletion, fitting_protocol, is_named
 from saliency_core.methods.registry import method_description
 from saliency_core.scoring.scorer import Scorer
 from saliency_core.statistics.area import trapezoid_area
@@ -40,6 +40,19 @@ def test_thesis_protocol() -> None:
     assert (values["pipeline"], values["size"], values["activation"]) == ("squash", 224, "softmax")
     assert InsertionDeletion.forwards_per_image(thesis) == 224
     assert InsertionDeletion.forwards_per_image(protocol("insertion_deletion", "group-cam@1")) == 225
+
+
+def test_images_of_another_size_or_outputs_have_rules_after_the_nearest_protocol() -> None:
+    thesis, group_cam = (protocol("insertion_deletion", name) for name in ("thesis@1", "group-cam@1"))
+    assert fitting_protocol("squash", 224, "softmax") is thesis
+    assert fitting_protocol("resize_crop", 224, "softmax") is group_cam
+    small = fitting_protocol("squash", 64, "sigmoid")
+    assert (small.size, small.activation, small.step_pixels, small.steps) == (64, "sigmoid", 37, 111)
+    assert (small.blur_kernel, small.blur_sigma) == (15, pytest.approx(100 / 7))
+    large = fitting_protocol("resize_crop", 448, "softmax")
+    assert (large.pipeline, large.deletion_canvas, large.steps) == ("resize_crop", "zeros", 112)
+    assert (large.step_pixels, large.blur_kernel, large.blur_sigma) == (1792, 103, 100.0)
+    assert [is_named(each) for each in (thesis, group_cam, small, large)] == [True, True, False, False]
 
 
 def test_unknown_names_are_refused_with_what_there_is() -> None:

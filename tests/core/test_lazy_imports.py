@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -71,3 +72,22 @@ def test_torchvision_and_timm_import_on_this_machine() -> None:
 
     assert "vgg16" in torchvision.models.list_models()
     assert timm.is_model("tf_efficientnet_lite0")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, "GOMP_SPINCOUNT = '3000'"),
+        ({"GOMP_SPINCOUNT": "77"}, "GOMP_SPINCOUNT = '77'"),
+        ({"OMP_WAIT_POLICY": "PASSIVE"}, "OMP_WAIT_POLICY = 'PASSIVE'"),
+    ],
+)
+def test_waiting_threads_of_torch_soon_sleep_unless_told_otherwise(asked: dict[str, str], found: str) -> None:
+    """The OpenMP library says itself what it has read."""
+    names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    kept = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", "from saliency_core.lazy import torch; torch.zeros(1)"],
+        env=kept | {"OMP_DISPLAY_ENV": "VERBOSE"} | asked, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert found in done.stderr

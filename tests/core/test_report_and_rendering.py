@@ -47,6 +47,7 @@ def test_versions_and_device() -> None:
         "kornia",
         "captum",
         "numpy",
+        "onnxruntime",
         "pillow",
     } == set(found)
     assert device_name("cpu").endswith(" threads")

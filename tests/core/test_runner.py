@@ -18,6 +18,7 @@ from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.insertion_deletion import InsertionDeletion
 from saliency_core.experiments.prefetch import read_ahead
 from saliency_core.experiments.runner import run_benchmark
+from saliency_core.experiments.uploads import Upload, arrived, uploader
 from saliency_core.methods.base import Explanation, Method
 from saliency_core.scoring.scorer import Scorer
 from tests.core.conftest import TINY_PROTOCOL
@@ -146,6 +147,22 @@ def test_the_geometry_comes_from_the_protocol(tiny_classifier: Classifier, run: 
     assert not np.array_equal(run([0]).curves["insertion"], before.curves["insertion"])
 
 
+def test_images_go_to_a_gpu_ahead_and_nowhere_else() -> None:
+    images = torch.arange(12.0).view(3, 4)
+    assert uploader(torch.device("cpu")) is None
+    assert arrived(images) is images
+    upload = uploader(torch.device("cuda"))
+    if not torch.cuda.is_available():
+        assert upload is None
+        return
+    assert upload is not None
+    under_way = [upload(images + number) for number in range(50)]
+    assert all(isinstance(each, Upload) and each.source.is_pinned() for each in under_way)
+    placed = torch.stack([arrived(each) for each in under_way])
+    assert placed.device.type == "cuda"
+    assert placed.cpu()[:, 0, 0].tolist() == list(range(50))
+
+
 def test_read_ahead_keeps_the_order_and_the_distance() -> None:
     asked: list[int] = []
     reader = read_ahead(lambda item: (asked.append(item), item * 10)[1], range(20), ahead=3, threads=1)
@@ -191,8 +208,8 @@ def test_maps_are_made_in_smaller_batches_where_memory_runs_out(
 
     monkeypatch.setattr(Method, "explain", short_of_memory)
     assert without_time(run(range(9), 4)) == expected
-    # Three, three and one of the chunks' images can be read; batches are padded.
-    assert sizes == [4, 2, 2, 4, 2, 2, 4, 2]
+    # Three, three and one of the chunks' images can be read; batches are padded, and four are not tried twice.
+    assert sizes == [4, 2, 2, 2, 2, 2]
 
 
 def test_figures_are_the_same_however_they_are_gathered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,9 @@ class Counting:
     method: Method
     asked: list[list[int]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.description, self.parameters = self.method.description, self.method.parameters
+
     def explain(self, images: torch.Tensor, targets: torch.Tensor) -> object:
         self.asked.append(targets.tolist())
         return self.method.explain(images, targets)

@@ -13,7 +13,11 @@ from saliency_core.classifiers.architecture_names import (
     other_library,
     search_names,
 )
-from tools.architecture_names import installed_names
+from saliency_core.classifiers.published_preprocessing import (
+    PREPROCESSING_FILE,
+    published_preprocessing,
+)
+from tools.architecture_names import installed_names, installed_preprocessing
 
 
 def found(words: str, **options: object) -> list[str]:
@@ -24,6 +28,37 @@ def test_the_file_lists_what_is_installed() -> None:
     assert json.loads(NAMES_FILE.read_text()) == installed_names(), "run python tools/architecture_names.py"
     assert len(known_names()["torchvision"]) >= 70
     assert len(known_names()["timm"]) >= 2000
+
+
+def test_the_file_has_what_goes_with_the_published_weights() -> None:
+    assert json.loads(PREPROCESSING_FILE.read_text()) == installed_preprocessing(), (
+        "run python tools/architecture_names.py"
+    )
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "pipeline", "size", "mean", "interpolation"),
+    [
+        ("torchvision", "resnet50", "resize_crop", 224, 0.485, "bilinear"),
+        ("torchvision", "inception_v3", "resize_crop", 299, 0.485, "bilinear"),
+        ("torchvision", "efficientnet_b4", "resize_crop", 380, 0.485, "bicubic"),
+        ("timm", "vit_base_patch16_224", "resize_crop", 224, 0.5, "bicubic"),
+        ("timm", "resnet50.a1_in1k", "resize_crop", 224, 0.485, "bicubic"),
+        ("timm", "coat_lite_medium_384", "squash", 384, 0.485, "bicubic"),
+    ],
+)
+def test_preprocessing_by_name(
+    library: str, name: str, pipeline: str, size: int, mean: float, interpolation: str
+) -> None:
+    found = published_preprocessing(library, name)
+    assert found is not None
+    assert (found.pipeline, found.size, found.mean[0]) == (pipeline, size, mean)
+    assert found.interpolation == interpolation
+
+
+def test_no_preprocessing_is_made_up() -> None:
+    assert published_preprocessing("torchvision", "nothing") is None
+    assert published_preprocessing("onnx", "") is None
 
 
 def test_exact_names_come_first_then_those_that_begin_alike() -> None:

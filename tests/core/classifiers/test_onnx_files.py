@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 import torch
 
 from saliency_core import create_method, load_classifier
-from saliency_core.classifiers.onnx_files import check_onnx, load_onnx, store_onnx
+from saliency_core.classifiers.onnx_files import check_onnx, load_onnx, store_checked, store_onnx
+from saliency_core.classifiers.onnx_plain import plain_name
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.errors import SaliscopeError, UnsafeFileError, WeightsError
 from tests.core.classifiers.onnx_networks import EXPORTERS, SIZE, export, small_cnn
@@ -81,6 +83,70 @@ def test_it_is_stored_under_its_digest(exported: Path, tmp_path: Path) -> None:
     assert (stored.name, stored.read_bytes()) == (f"{digest}.onnx", exported.read_bytes())
     check_onnx(stored, SIZE)
     assert load_classifier("onnx", weights=stored).weights_sha256 == digest
+
+
+def plain_form(exported: Path, folder: Path, size: int = SIZE) -> Path:
+    stored, digest = store_checked(exported, size, folder)
+    assert [path.name for path in folder.iterdir()] == [f"{digest}.safetensors"]
+    return stored.rename(folder / plain_name(digest))
+
+
+def test_the_plain_form_is_the_same_network(exported: Path, tmp_path: Path) -> None:
+    plain = plain_form(exported, tmp_path / "plain")
+    network, again = load_onnx(exported), load_onnx(plain)
+    images = torch.randn(3, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(network(images), again(images))
+    assert [name for name, _ in network.named_modules()] == [name for name, _ in again.named_modules()]
+    described = [
+        load_classifier("onnx:Mine", weights=path, preprocessing=Preprocessing(size=SIZE)).describe()
+        for path in (exported, plain)
+    ]
+    assert described[0] == described[1]
+
+
+def test_the_plain_form_is_read_without_parsing_onnx(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+
+    plain = plain_form(exported, tmp_path / "plain")
+
+    def parsed(*_: Any, **__: Any) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(onnx, "load", parsed)
+    monkeypatch.setattr(onnx.checker, "check_model", parsed)
+    assert load_onnx(plain)(torch.zeros(1, 3, SIZE, SIZE)).shape == (1, 4)
+    with pytest.raises(WeightsError, match="no ONNX file, or a damaged one"):
+        load_onnx(exported)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda graph: graph["nodes"][0].update(operation="Load"), "not part of ONNX (Load)"),
+        (lambda graph: graph["nodes"][0].update(operation="If"), "branches or loops (If)"),
+        (lambda graph: graph["nodes"][0]["attributes"].append(["then", "GRAPH", {}]), "or a damaged one"),
+        (lambda graph: graph["initializers"].append(["twice", graph["initializers"][0][1]]), "or a damaged one"),
+        (lambda graph: graph.update(sha256="../evil"), "or a damaged one"),
+        (lambda graph: graph.pop("nodes"), "or a damaged one"),
+        (lambda graph: graph.update(inputs=[]), "has 0 inputs and 1 outputs"),
+    ],
+)  # fmt: skip
+def test_a_plain_form_that_a_hostile_file_had_written_is_refused(
+    tmp_path: Path, change: Any, expected: str
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    plain = plain_form(export(small_cnn(), tmp_path / "small.onnx"), tmp_path / "plain")
+    tensors = load_file(plain)
+    graph = json.loads(bytes(tensors["graph"].tolist()))
+    change(graph)
+    tensors["graph"] = torch.tensor(list(json.dumps(graph).encode()), dtype=torch.uint8)
+    save_file(tensors, plain)
+    with pytest.raises(WeightsError) as refused:
+        load_onnx(plain)
+    assert expected in str(refused.value)
 
 
 def test_another_size_than_the_file_names_is_refused(exported: Path) -> None:
@@ -163,7 +229,8 @@ def test_a_vision_transformer_is_told_by_its_attention(tmp_path: Path, exporter:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = timm.create_model("test_vit", num_classes=5).eval()
-    network = load_onnx(export(model, tmp_path / "vit.onnx", exporter, size=160))
+    exported = export(model, tmp_path / "vit.onnx", exporter, size=160)
+    network = load_onnx(plain_form(exported, tmp_path / "plain", size=160))
     assert network.onnx_traits.family == "vit"
     images = torch.randn(2, 3, 160, 160)
     assert torch.allclose(network(images), model(images), atol=1e-4)

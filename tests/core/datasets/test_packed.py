@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +109,99 @@ def test_what_was_used_longest_ago_makes_room(photographs: Dataset, tmp_path: Pa
     assert not names[0].exists()
     assert names[1].exists()
     assert len(list(folder.iterdir())) == 4  # two of each kind
+
+
+def test_a_file_that_is_there_already_needs_no_room_of_its_own(photographs: Dataset, tmp_path: Path) -> None:
+    folder, each = tmp_path / "kept", 3 * 16 * 16 * 3
+    frames = [FRAME, Preprocessing(size=16, interpolation="bicubic")]
+    for frame in (*frames, *frames):
+        assert packed_images(folder, photographs, frame, most_bytes=2 * each) is not None
+        assert packed_images(folder, photographs, FRAME, most_bytes=2 * each) is not None
+    assert len(list(folder.glob("*.pixels"))) == 2
+    decoder = Decoder(photographs)
+    for _ in range(3):
+        packed = packed_images(folder, photographs, FRAME, most_bytes=each)  # all the room there is
+        assert packed is not None
+        decoder.read(packed, 0)
+    assert decoder.decoded == [0]
+
+
+def test_a_data_set_is_walked_over_once_while_it_is_open(
+    photographs: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walks = []
+    fingerprint = photographs.fingerprint
+    monkeypatch.setattr(photographs, "fingerprint", lambda: walks.append(1) or fingerprint())
+    for frame in (FRAME, Preprocessing(size=24), FRAME):
+        assert packed_images(tmp_path / "kept", photographs, frame) is not None
+    assert len(walks) == 1
+
+
+def test_a_full_disk_only_means_that_no_more_is_kept(photographs: Dataset, tmp_path: Path) -> None:
+    """A limit on the size of files refuses writing as a full disk does: a part first, then nothing."""
+    script = """
+import logging, resource, signal, sys
+import numpy as np
+from pathlib import Path
+from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.datasets.base import open_dataset
+from saliency_core.datasets.packed import packed_images
+logging.basicConfig(format="%(levelname)s %(message)s", stream=sys.stdout)
+dataset, folder, frame = open_dataset("image-folder", sys.argv[1]), Path(sys.argv[2]), Preprocessing(size=16)
+decoded = []
+def read(packed, index):
+    def decode():
+        decoded.append(index)
+        return np.full((16, 16, 3), index + 1, dtype=np.uint8)
+    assert packed.pixels(index, decode).tolist() == [[[index + 1] * 3] * 16] * 16
+packed = packed_images(folder, dataset, frame)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for index in (0, 1, 2, 0, 1, 2):
+    read(packed, index)
+again = packed_images(folder, dataset, frame)
+for index in (0, 1, 2):
+    read(again, index)
+print(decoded)
+"""
+    folder = tmp_path / "kept"
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(photographs.sample(0).path.parent), str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    # An image is 768 bytes: the first fits, the second does not.
+    assert said == [
+        f"WARNING Decoded pixels are not kept in {folder}: File too large. Images are decoded again each time.",
+        "[0, 1, 2, 1, 2, 1, 2]",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["pixels", "proofs"])
+def test_files_that_somebody_has_shortened_are_filled_again(
+    kind: str, photographs: Dataset, tmp_path: Path
+) -> None:
+    decoder = Decoder(photographs)
+    packed = PackedImages(tmp_path, photographs, FRAME)
+    before = decoder.read(packed, 2).copy()
+    [file] = tmp_path.glob(f"*.{kind}")
+    os.truncate(file, 0)
+    assert np.array_equal(decoder.read(packed, 2), before)
+    assert np.array_equal(decoder.read(packed, 2), before)
+    assert decoder.decoded == [2, 2]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_once(
+    photographs: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "kept").write_text("not a folder")
+    with caplog.at_level(logging.WARNING):
+        assert packed_images(tmp_path / "kept", photographs, FRAME) is None
+        assert packed_images(tmp_path / "kept", photographs, FRAME) is None
+    assert caplog.messages == [
+        f"Decoded pixels are not kept in {tmp_path / 'kept'}: File exists. Images are decoded again each time."
+    ]
 
 
 def test_nothing_is_kept_without_a_folder_or_room(photographs: Dataset, tmp_path: Path) -> None:

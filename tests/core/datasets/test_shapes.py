@@ -229,7 +229,7 @@ def test_broken_descriptions_are_explained(tmp_path: Path, content: str, message
 
 
 def test_a_folder_without_description_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no shapes\.json in .*python -m saliency_core shapes --out"):
+    with pytest.raises(DatasetError, match=r"has no shapes\.json\. .*python -m saliency_core shapes --out"):
         open_dataset("shapes", tmp_path)
 
 

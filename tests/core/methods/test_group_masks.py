@@ -10,6 +10,7 @@ from saliency_core.methods._group_masks import (
     grouped_sum,
     keep_masks,
     mean_after_upsampling,
+    sum_of_upsampled,
     upsampling_weights,
 )
 from tests.core.methods.literal_cam import enlarged
@@ -53,6 +54,16 @@ def test_the_mean_of_upsampled_maps_without_upsampling() -> None:
     large = torch.randn(1, 1, 9, 20, generator=generator)
     expected = enlarged(large[0].double().numpy(), 4, 4).mean()
     assert mean_after_upsampling(large, (4, 4)).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_maps_of_several_sizes_are_enlarged_and_added() -> None:
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(2, 3, *side, generator=generator).double() for side in ((7, 7), (9, 5), (20, 30))]
+    found = sum_of_upsampled(parts, (11, 14))
+    assert found.shape == (2, 3, 11, 14)
+    for image in range(2):
+        expected = sum(enlarged(maps[image].numpy(), 11, 14) for maps in parts)
+        np.testing.assert_allclose(found[image].numpy(), expected, atol=1e-12)
 
 
 def test_the_percentile_of_1_to_100_keeps_30() -> None:

@@ -197,6 +197,8 @@ def test_saving_and_settings(tmp_path: Path) -> None:
     assert dict(matplotlib.rcParams) == before
 
 
+# On a machine that has no font for them there are boxes in their place.
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font:UserWarning")
 def test_names_in_other_scripts() -> None:
     assert len(svg(mean_curves_figure([one(title="显著图 – é")]))) > 1000
 

@@ -113,6 +113,22 @@ def test_classes_and_one_image() -> None:
     assert alone["curves"]["insertion"]["low"] is None
 
 
+def test_intervals_of_classes_are_those_of_their_images() -> None:
+    generator = np.random.default_rng(7)
+    measured = columns(generator.random(40), generator.random(40))
+    found = summarise_result(result(measured=measured), class_intervals=True)["classes"]
+    assert [each["name"] for each in found] == ["cat", "dog"]
+    for each in found:
+        rows = measured.scalars["target_name"] == each["name"]
+        expected = mean_interval(measured.scalars["insertion_auc"][rows])
+        assert each["intervals"]["insertion_auc"] == pytest.approx([expected.low, expected.high], abs=1e-12)
+        assert expected.low < each["figures"]["insertion_auc"] < expected.high
+    # One image has no interval, and nobody has one who does not ask.
+    alone = summarise_result(result(measured=columns((0.5,), (0.25,))), class_intervals=True)
+    assert alone["classes"][0]["intervals"] == {}
+    assert "intervals" not in summarise_result(result())["classes"][0]
+
+
 def test_nothing_measured() -> None:
     empty = summarise_result(result(measured=Columns(failures=columns().failures)))
     assert (empty["images"], empty["failed"], empty["curves"], empty["classes"]) == (0, 1, {}, [])
