@@ -50,7 +50,7 @@ lint: $(VENV)/.development ## Check style, types and the house rules on imports
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: bench
-bench: $(VENV)/.development ## Measure speed and memory; tables in var/bench (BENCH_ARGS="--only scoring")
+bench: $(VENV)/.development ## Measure everything in brief; tables in var/bench (BENCH_ARGS="--only scoring")
 	@exec env SALISCOPE_ENV_FILE= $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 .PHONY: bench-web

@@ -12,11 +12,16 @@ import io
 import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from tests.application import Application
 
 CHROMIUM_OPTIONS = [
     "--no-sandbox",
@@ -48,14 +53,34 @@ def sign_in(page: Page, base: str, user: str, password: str) -> None:
     page.wait_for_url(f"{base}/")
 
 
-def sign_up(page: Page, base: str) -> None:
+def sign_up(page: Page, base: str) -> str:
     password = secrets.token_urlsafe(12)
     page.goto(f"{base}/sign-up/")
-    page.fill("#id_username", f"hopper-{secrets.token_hex(2)}")
+    name = f"hopper-{secrets.token_hex(2)}"
+    page.fill("#id_username", name)
     page.fill("#id_password", password)
     page.fill("#id_password_again", password)
     page.click("main button.button-primary")
     page.wait_for_url("**/account/")
+    return name
+
+
+# What a page does to be refused: a form with more in it than is taken.
+TOO_MUCH = """() => {
+  const form = Object.assign(document.createElement("form"), { method: "post" });
+  for (let number = 0; number < 2100; number += 1) {
+    form.append(Object.assign(document.createElement("input"), { name: `field-${number}`, value: "x" }));
+  }
+  document.body.append(form);
+  form.submit();
+}"""
+BROKEN = """
+from django.test import RequestFactory
+from webapp.error_pages import server_error
+request = RequestFactory().get("/")
+request.COOKIES |= {!r}
+print(server_error(request).content.decode())
+"""
 
 
 def slug(name: str) -> str:
@@ -69,12 +94,20 @@ def members_pages(rows: dict[str, str]) -> dict[str, str]:
     first = {"running benchmark": "/benchmarks/{running}/", "benchmarks": "", "start": "", "workers": ""}
     tables = {name: address or MEMBERS[name] for name, address in first.items()} | MEMBERS
     tables["maps"], tables["cut-outs"] = "/studio/{studio}", "/studio/cut-outs/{studio}"
+    # Members are refused there.
+    tables["error 403"], tables["error 413"], tables["error 500"] = "/admin/login/", "/help/", "/error-500/"
     tables["comparison"] = "/benchmarks/compare/?benchmark={benchmark}&benchmark={other}"
     return {name: address.format_map(rows) for name, address in tables.items()}
 
 
 def take(
-    browser: Browser, base: str, addresses: dict[str, str], folder: Path, variant: str, state: object
+    browser: Browser,
+    base: str,
+    addresses: dict[str, str],
+    folder: Path,
+    variant: str,
+    state: object,
+    broken: Callable[[dict[str, str]], str],
 ) -> None:
     width, theme, language = variant.split("-")
     context = browser.new_context(
@@ -83,9 +116,17 @@ def take(
     cookies = {"theme": theme, "django_language": LANGUAGES[language]}
     context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies.items()])
     page = context.new_page()
+    # A fault of the application's own can't be had for the asking: its page is what the server would send.
+    page.route(
+        "**/error-500/",
+        lambda route: route.fulfill(body=broken(cookies), content_type="text/html"),
+    )
     page.on("pageerror", lambda error: print(variant, page.url, error))
     for name, address in addresses.items():
         page.goto(base + address)
+        if name == "error 413":
+            with page.expect_navigation():
+                page.evaluate(TOO_MUCH)
         page.wait_for_timeout(700 if name in ("maps", "cut-outs", "comparison", "benchmark", "API") else 60)
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if overflow > 0:
@@ -131,9 +172,14 @@ def write_index(folder: Path) -> None:
     (folder / "README.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def take_all(base: str, options: argparse.Namespace) -> None:
+def take_all(application: Application, options: argparse.Namespace) -> None:
     from tests.screenshot_content import fill
-    from tests.system.pages.page_table import VISITORS
+    from tests.system.pages.page_table import ADMINISTRATOR, ADMINISTRATORS, VISITORS
+
+    base = application.base_url
+
+    def broken(cookies: dict[str, str]) -> str:
+        return application.shell(BROKEN.format(cookies))
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM_OPTIONS)
@@ -142,12 +188,20 @@ def take_all(base: str, options: argparse.Namespace) -> None:
         sign_up(page, base)
         rows = fill(page)
         state = member.storage_state()
+        member.clear_cookies()
+        administrator = sign_up(page, base)
+        application.shell(ADMINISTRATOR.format(administrator))
+        state_of_administrator = member.storage_state()
         visitors = {f"visitor {name}": VISITORS[name] for name in ("home", "sign in", "sign up")}
         wanted = set(filter(None, options.only.split(",")))
         for variant in filter(None, options.variants.split(",")):
-            for addresses, storage in ((members_pages(rows), state), (visitors, None)):
+            for addresses, storage in (
+                (members_pages(rows), state),
+                (ADMINISTRATORS, state_of_administrator),
+                (visitors, None),
+            ):
                 chosen = {name: at for name, at in addresses.items() if not wanted or slug(name) in wanted}
-                take(browser, base, chosen, options.folder, variant, storage)
+                take(browser, base, chosen, options.folder, variant, storage, broken)
         browser.close()
 
 
@@ -164,7 +218,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as state, installation(Path(state)) as application:
         application.start()
-        take_all(application.base_url, options)
+        take_all(application, options)
     write_index(options.folder)
 
 

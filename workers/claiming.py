@@ -6,30 +6,43 @@ that was thought dead and wakes up again changes nothing. Times are the database
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from saliency_core.datasets.base import open_dataset
-from saliency_core.errors import DatasetError
 from saliency_core.experiments.columns import Columns
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.expected_code import workers_taking_work
 from webapp.benchmarks.limits import is_at_limit, owners_at_limit
-from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode
+from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode, WorkerTrouble
+from webapp.benchmarks.selectors import benchmark_workers
 from webapp.benchmarks.subsets import chosen_images
 from webapp.common.database import locked, locked_skipping, now_plus
+from workers.patience import AWAY
+from workers.shard_sizes import fit_to_device, split
+from workers.troubles import resting_from
 
+log = structlog.get_logger(__name__)
 LEASE_SECONDS = 20.0
 # An image that takes its process down is set aside by this; a machine with a bad day must not be.
 MAX_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 1.0
+# Halves of a shard that failed every time have two attempts each.
+ATTEMPTS_BEFORE_HALVES = MAX_ATTEMPTS - 2
+# Where more fails than this, it is not a matter of single images.
+MOST_SET_ASIDE_ALONE = 20
+# So long a shard waits for another worker than the one that failed on it.
+SECONDS_FOR_OTHERS = 30.0
 
+_dice = random.Random()  # noqa: S311 (no secret)
 
 Packed = Sequence[tuple[bytes, bytes]]
 """Scalars and curves of each experiment."""
@@ -75,7 +88,7 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
     row = workers_taking_work().filter(pk=node.pk).first()
     if row is None:
         return None
-    shard = _next_shard(row.label, passed_over)
+    shard = _next_shard(row, passed_over)
     if shard is None:
         return None
     owner = shard.benchmark.owner_id
@@ -83,8 +96,10 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
     _note_turn(owner)
     if is_at_limit(owner):
         raise _AtLimit(owner)
+    fit_to_device(shard, row.device)
     Shard.objects.filter(pk=shard.pk).update(
         state=Shard.State.RUNNING,
+        stop=shard.stop,
         fence=F("fence") + 1,
         attempt=F("attempt") + 1,
         worker=node,
@@ -104,28 +119,53 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
     )
 
 
-def _next_shard(label: str, passed_over: Collection[int]) -> Shard | None:
+def _next_shard(node: WorkerNode, passed_over: Collection[int]) -> Shard | None:
     """First the benchmark, then its first shard that nobody else is about to take: a sort of all shards that wait would
     take the longer the more there are.
     """
-    claimable = _claimable([label]).order_by("method_index", "start")
     # One look into the index of waiting shards for each benchmark. Exists() says the same, and PostgreSQL may answer it
     # by reading every shard that waits.
     waiting = _waiting().filter(benchmark=OuterRef("pk")).order_by("method_index", "start").values("pk")
     benchmarks = (
-        Benchmark.objects.filter(state=Benchmark.State.RUNNING, device_label__in=["", label])
+        Benchmark.objects.filter(state=Benchmark.State.RUNNING, device_label__in=["", node.label])
         .exclude(owner__in=owners_at_limit())
         .exclude(owner__in=passed_over)
+        .exclude(pk__in=resting_from(node).values("benchmark"))
         .annotate(waiting=Subquery(waiting[:1]))
         .filter(waiting__isnull=False)
-        .order_by("-priority", F("owner__turn__served_at").asc(nulls_first=True), "pk")
+        .order_by(*_order_of_service())
     )
     for benchmark in benchmarks.values_list("pk", flat=True):
-        shards = claimable.filter(benchmark=benchmark)
-        shard = locked_skipping(shards.select_related("benchmark")).first()
+        shard = _shard_for(node, benchmark)
         if shard is not None:
             return shard
     return None
+
+
+def _order_of_service() -> list[Any]:
+    """By priority, and now and then without it, so that the lowest one is served too however much is above it."""
+    in_turn = [F("owner__turn__served_at").asc(nulls_first=True), "pk"]
+    if _dice.random() < settings.SHARE_WITHOUT_PRIORITY:
+        return in_turn
+    return ["-priority", *in_turn]
+
+
+def _shard_for(node: WorkerNode, benchmark: int) -> Shard | None:
+    shards = _claimable([node.label]).filter(benchmark=benchmark).order_by("method_index", "start")
+    lockable = locked_skipping(shards.select_related("benchmark"))
+    shard = lockable.first()
+    if shard is not None and shard.worker_id == node.pk and _another_should_try(shard, node):
+        return lockable.exclude(worker=node).first()
+    return shard
+
+
+def _another_should_try(shard: Shard, node: WorkerNode) -> bool:
+    """Whether a shard on which this worker failed is to wait a while for another: one of them may be what is wrong."""
+    lately = Shard.objects.filter(pk=shard.pk, not_before__gt=now_plus(-SECONDS_FOR_OTHERS))
+    others = benchmark_workers().exclude(pk=node.pk).exclude(troubles__benchmark=shard.benchmark_id)
+    if shard.benchmark.device_label:
+        others = others.filter(label=shard.benchmark.device_label)
+    return lately.exists() and others.exists()
 
 
 def _note_turn(owner_id: int) -> None:
@@ -181,6 +221,7 @@ def _deliver(claim: Claim, packed: Packed, failed: int, environment: dict[str, A
         environment=environment,
         problem="",
     )
+    WorkerTrouble.objects.filter(benchmark=benchmark, worker=shard.worker_id).delete()
     record_event(
         benchmark,
         "shard_done",
@@ -194,29 +235,57 @@ def _deliver(claim: Claim, packed: Packed, failed: int, environment: dict[str, A
     )
 
 
-@transaction.atomic
 def fail_attempt(shard_id: int, fence: int, reason: str) -> None:
-    """One attempt went wrong: the shard waits and is tried again, or is set aside after the last attempt."""
-    shard = locked(Shard.objects.filter(pk=shard_id, fence=fence, state=Shard.State.RUNNING)).first()
+    """One attempt went wrong: the shard waits and is tried again. After the last attempt it is set aside, or, where the
+    others of its method went well, halved, so that an image that takes its process down is lost alone.
+    """
+    claimed = Shard.objects.filter(pk=shard_id, fence=fence, state=Shard.State.RUNNING)
+    shard = claimed.select_related("benchmark").first()
     if shard is None:
         return
-    last = shard.attempt >= MAX_ATTEMPTS
+    # Before anything is locked: it may have to open the data set.
+    results = []
+    halved = shard.attempt >= MAX_ATTEMPTS and _is_worth_halving(shard)
+    if shard.attempt >= MAX_ATTEMPTS and not halved:
+        experiments = len(shard.benchmark.specification["experiments"])
+        results = [failed_columns(shard, reason).pack()] * experiments
+    with transaction.atomic():
+        # In the order in which deliveries lock them.
+        benchmark = locked(Benchmark.objects.filter(pk=shard.benchmark_id)).first()
+        if benchmark is None or not locked(claimed).exists():
+            return
+        _fail_attempt(benchmark, shard, reason, results)
+        if halved:
+            Shard.objects.filter(pk=shard.pk).update(attempt=ATTEMPTS_BEFORE_HALVES)
+            shard.attempt = ATTEMPTS_BEFORE_HALVES
+            split(shard, shard.start + shard.number_of_images // 2)
+            Shard.objects.filter(pk=shard.pk).update(stop=shard.stop)
+
+
+def _is_worth_halving(shard: Shard) -> bool:
+    """Whether a few images may be what fails: others of the method went well, and little was set aside so far."""
+    of_benchmark = Shard.objects.filter(benchmark=shard.benchmark_id)
+    return (
+        shard.number_of_images > 1
+        and of_benchmark.filter(state=Shard.State.DONE, method_index=shard.method_index).exists()
+        and of_benchmark.filter(state=Shard.State.SET_ASIDE).count() < MOST_SET_ASIDE_ALONE
+    )
+
+
+def _fail_attempt(benchmark: Benchmark, shard: Shard, reason: str, results: Packed) -> None:
     Shard.objects.filter(pk=shard.pk).update(
-        state=Shard.State.SET_ASIDE if last else Shard.State.WAITING,
+        state=Shard.State.SET_ASIDE if results else Shard.State.WAITING,
         fence=F("fence") + 1,
         not_before=now_plus(FIRST_PAUSE_SECONDS * 2**shard.attempt),
         lease_expires=None,
-        worker=None,
         progress=0.0,
         problem=reason,
     )
-    if last:
-        experiments = len(shard.benchmark.specification["experiments"])
-        _write_results(shard, [failed_columns(shard, reason).pack()] * experiments)
-    kind = "shard_set_aside" if last else "shard_retried"
+    if results:
+        _write_results(shard, results)
     record_event(
-        shard.benchmark,
-        kind,
+        benchmark,
+        "shard_set_aside" if results else "shard_retried",
         {
             "method_index": shard.method_index,
             "start": shard.start,
@@ -235,14 +304,19 @@ def _write_results(shard: Shard, packed: Packed) -> None:
 
 
 def failed_columns(shard: Shard, reason: str) -> Columns:
-    """Columns of a shard that is set aside: all its images are failures, by name where the data set can be opened."""
+    """Columns of a shard that is set aside: all its images are failures, by name where the data set is here as it was
+    registered, else by their places.
+    """
     specification = shard.benchmark.specification
+    wanted = specification["dataset"]
+    images = [(position, f"image {position + 1}") for position in range(shard.start, shard.stop)]
     try:
-        dataset = open_dataset(specification["dataset"]["format"], specification["dataset"]["path"])
-        subset = chosen_images(specification, dataset)
-        images = [(index, dataset.sample(index).identifier) for index in subset[shard.start : shard.stop]]
-    except DatasetError:
-        images = [(position, f"image {position + 1}") for position in range(shard.start, shard.stop)]
+        dataset = open_dataset(wanted["format"], wanted["path"])
+        if dataset.fingerprint() == wanted["fingerprint"]:
+            subset = chosen_images(specification, dataset)[shard.start : shard.stop]
+            images = [(index, dataset.sample(index).identifier) for index in subset]
+    except Exception as problem:
+        log.warning("set_aside_without_names", problem=str(problem))
     return Columns(failures=[{"index": index, "image": image, "reason": reason} for index, image in images])
 
 
@@ -253,13 +327,23 @@ def fail_lost_shards(reason: str, *, of_worker: WorkerNode | None = None) -> int
     found = list(lost.values_list("pk", "fence"))
     for shard_id, fence in found:
         with structlog.contextvars.bound_contextvars(shard=shard_id):
-            fail_attempt(shard_id, fence, reason)
+            try:
+                fail_attempt(shard_id, fence, reason)
+            except AWAY:
+                raise
+            except Exception:
+                log.exception("attempt_not_ended")  # The others are not to wait for this one.
     return len(found)
 
 
 def work_waits(labels: Collection[str] | None = None) -> bool:
     """Whether a shard could be claimed now: by a worker with one of the labels, or by any."""
     return _claimable(labels).exists()
+
+
+def work_waits_for(worker: WorkerNode) -> bool:
+    """Whether this worker could claim a shard now: of a benchmark from which it does not rest."""
+    return _claimable([worker.label]).exclude(benchmark__in=resting_from(worker).values("benchmark")).exists()
 
 
 def _waiting() -> QuerySet[Shard]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
 from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.compatibility import compatibility_report
@@ -18,57 +18,76 @@ from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.classifiers.weights import sha256_of
 from saliency_core.datasets.images import read_image
 from saliency_core.datasets.sample_photographs import sample_photographs
-from saliency_core.errors import Interrupted, SaliscopeError
+from saliency_core.errors import Interrupted, SaliscopeError, WeightsError
 from webapp.benchmarks.announcements import announce_classifier
 from webapp.library import services
 from webapp.library.compatibility import WAITING, failed_report, finish_report, give_back_report, ready_report
+from webapp.library.model_files import check_model_room
 from webapp.library.models import Classifier
-from workers import stopping
+from webapp.library.stored_files import stored_file_name
 from workers.model_file_sandbox import convert_in_sandbox
+from workers.preparation_watching import PreparationWatch
 from workers.resources import classifier_of, specification_of
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier as LoadedClassifier
 
 log = structlog.get_logger(__name__)
-PROGRESS_EVERY_SECONDS = 0.5
 
 
-def prepare(row: Classifier, report_later: bool = False) -> None:
+def prepare(row: Classifier, watch: PreparationWatch | None = None, *, report_later: bool = False) -> None:
     """Prepares a claimed classifier; whatever goes wrong is told by its row. With `report_later` its compatibility
     report is left to the studio's worker.
     """
+    watch = watch or PreparationWatch(lambda: services.keep_preparation(row))
     announce_classifier(row)
     try:
-        _prepare(row, report_later)
+        ended = _prepare(row, watch, report_later)
     except Interrupted:
         services.give_back_preparation(row)
-        announce_classifier(row)
-        return
+        ended = False
     except SaliscopeError as problem:
-        services.fail_preparation(row, str(problem))
+        ended = services.fail_preparation(row, str(problem))
     except Exception as problem:
         log.exception("preparation_failed", classifier=row.pk)
-        services.fail_preparation(row, f"{type(problem).__name__}: {problem}")
-    # Only now: whoever takes over from a worker that died finds the file still there.
-    services.discard_upload(row)
+        ended = services.fail_preparation(row, f"{type(problem).__name__}: {problem}")
+    # Whoever takes over from a worker that died, or tries again after a cancellation, finds the file still there.
+    if ended:
+        services.discard_upload(row)
     announce_classifier(row)
 
 
-def _prepare(row: Classifier, report_later: bool) -> None:
+def _prepare(row: Classifier, watch: PreparationWatch, report_later: bool) -> bool:
+    """False if the claim was lost meanwhile."""
+
+    def begin(step: Classifier.Step) -> None:
+        watch.check(services.begin_preparation_step(row, step))
+        announce_classifier(row)
+
     if row.key:
         builtin = builtin_classifier(row.key)
+        begin(Classifier.Step.FETCHING)
         source = locate_or_fetch(
-            builtin, settings.WEIGHTS_FOLDERS, settings.ALLOW_WEIGHTS_DOWNLOAD, _progress_reporter(row)
+            builtin, settings.WEIGHTS_FOLDERS, settings.ALLOW_WEIGHTS_DOWNLOAD, _progress_reporter(row, watch)
         )
+        begin(Classifier.Step.READING)
         check_digest(source.name, sha256_of(source))
-        weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, builtin_key=row.key)
+        weights, sha256 = convert_in_sandbox(
+            source, settings.WEIGHTS_DIR, builtin_key=row.key, check=watch.check
+        )
     else:
+        begin(Classifier.Step.READING)
         source = settings.UPLOADS_DIR / row.upload
-        weights, sha256 = convert_in_sandbox(source, settings.WEIGHTS_DIR, size=row.preprocessing["size"])
-    classifier = _load(row, weights)
+        weights, sha256 = convert_in_sandbox(
+            source, settings.WEIGHTS_DIR, size=row.preprocessing["size"], check=watch.check
+        )
+        _check_room(row, source, sha256)
+    begin(Classifier.Step.LOADING)
+    classifier = _load(row, weights, sha256)
     description = described(row, classifier)
-    services.finish_preparation(
+    if not report_later:
+        begin(Classifier.Step.TRYING)
+    return services.finish_preparation(
         row,
         description=description,
         weights_sha256=sha256,
@@ -111,8 +130,8 @@ def described(row: Classifier, classifier: LoadedClassifier) -> dict[str, Any]:
     return description
 
 
-def _load(row: Classifier, weights: Path) -> LoadedClassifier:
-    """Loads the stored weights strictly. Raises WeightsError if they do not fit."""
+def _load(row: Classifier, weights: Path, sha256: str) -> LoadedClassifier:
+    """Loads the stored weights, or an ONNX network's plain form, strictly. Raises WeightsError if they do not fit."""
     try:
         return load_classifier(
             f"{row.library}:{row.architecture}",
@@ -122,21 +141,26 @@ def _load(row: Classifier, weights: Path) -> LoadedClassifier:
             activation=row.output_activation,
         )
     except SaliscopeError:
-        if not Classifier.objects.filter(weights_sha256=weights.stem).exists():
-            weights.unlink(missing_ok=True)
+        services.discard_weights(sha256, but_for=row)
         raise
 
 
-def _progress_reporter(row: Classifier) -> Callable[[int, int], None]:
-    last = 0.0
+def _check_room(row: Classifier, source: Path, sha256: str) -> None:
+    """A packed file may be much larger once it is stored. Raises WeightsError where the member has no room for that."""
+    stored = settings.WEIGHTS_DIR / stored_file_name(row.library, sha256)
+    if row.owner is None:
+        return
+    try:
+        check_model_room(row.owner, stored.stat().st_size, instead_of=source.stat().st_size)
+    except ValidationError as refused:
+        services.discard_weights(sha256, but_for=row)
+        raise WeightsError(" ".join(refused.messages)) from refused
 
+
+def _progress_reporter(row: Classifier, watch: PreparationWatch) -> Callable[[int, int], None]:
     def report(done: int, total: int) -> None:
-        nonlocal last
-        if stopping.requested():
-            raise Interrupted
-        if time.monotonic() - last >= PROGRESS_EVERY_SECONDS:
-            last = time.monotonic()
-            services.report_preparation_progress(row, done, total)
+        if watch.is_time_to_tell():
+            watch.check(services.report_preparation_progress(row, done, total))
             announce_classifier(row)
 
     return report

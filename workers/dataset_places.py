@@ -49,6 +49,6 @@ def _other_places(format: str, path: str, fingerprint: str) -> Iterator[Path]:
 
 def _with_fingerprint(format: str, path: Path, fingerprint: str) -> Dataset:
     dataset = open_dataset(format, path)
-    if dataset.fingerprint() != fingerprint:
+    if dataset.opened_fingerprint != fingerprint:
         raise DatasetError(CHANGED)
     return dataset

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from saliency_core.datasets.archive_formats import ArchiveError
 from saliency_core.datasets.archives import ArchiveLimits, Unpacked, unpack
 from saliency_core.errors import Interrupted, SaliscopeError
+from webapp.accounts.languages import in_language_of
 from webapp.library import dataset_services as services
-from webapp.library.dataset_events import announce_dataset, announce_unpacking
+from webapp.library.dataset_events import announce_dataset
 from webapp.library.dataset_forms import UPLOAD_FORMATS
 from webapp.library.dataset_looks import open_folder, row_fields
 from webapp.library.models import Dataset
 from webapp.library.open_datasets import without_path
-from workers import stopping
+from workers.preparation_watching import PreparationWatch
 
 log = structlog.get_logger(__name__)
-PROGRESS_EVERY_SECONDS = 0.5
 
 
-def prepare_dataset(row: Dataset) -> None:
+def prepare_dataset(row: Dataset, watch: PreparationWatch | None = None) -> None:
     """Prepares a claimed data set; whatever goes wrong is told by its row, in its owner's language."""
+    watch = watch or PreparationWatch(lambda: services.keep_dataset_lease(row))
     announce_dataset(row)
-    with translation.override(
-        row.owner.language if row.owner and row.owner.language else settings.LANGUAGE_CODE
-    ):
+    with in_language_of(row.owner):
         folder = services.folder_for_upload(row) if row.upload else None
         try:
-            done = _unpacked_and_looked_at(row, folder) if folder else _looked_at(row, Path(row.path), [])
+            done = (
+                _unpacked_and_looked_at(row, folder, watch)
+                if folder
+                else _looked_at(row, Path(row.path), [], watch)
+            )
         except Interrupted:
             done = False
             services.give_back_dataset(row)
@@ -53,29 +55,44 @@ def prepare_dataset(row: Dataset) -> None:
     announce_dataset(row)
 
 
-def _unpacked_and_looked_at(row: Dataset, folder: Path) -> bool:
-    shutil.rmtree(folder, ignore_errors=True)
+def _unpacked_and_looked_at(row: Dataset, folder: Path, watch: PreparationWatch) -> bool:
+    begin, report = _reporters(row, watch)
+    begin(Dataset.Step.UNPACKING)
+    services.discard_attempts(row.upload, before=row.fence)
     free = settings.DATASET_QUOTA_BYTES - services.bytes_used(row.owner)
     limits = ArchiveLimits(
         total_bytes=max(1, min(settings.DATASET_UNPACKED_BYTES, free)),
         file_bytes=settings.DATASET_FILE_BYTES,
         entries=settings.DATASET_ENTRIES,
     )
-    unpacked = unpack(settings.UPLOADS_DIR / row.upload, folder / "files", limits, _reporter(row))
+    unpacked = unpack(
+        settings.UPLOADS_DIR / row.upload, folder / "files", limits, partial(report, Dataset.Step.UNPACKING)
+    )
     services.note_bytes(folder, unpacked.bytes)
-    return _looked_at(row, folder / "files", unpacked.passed_over, unpacked)
+    return _looked_at(row, folder / "files", unpacked.passed_over, watch, unpacked)
 
 
 def _looked_at(
-    row: Dataset, path: Path, passed_over: list[dict[str, str]], unpacked: Unpacked | None = None
+    row: Dataset,
+    path: Path,
+    passed_over: list[dict[str, str]],
+    watch: PreparationWatch,
+    unpacked: Unpacked | None = None,
 ) -> bool:
+    begin, report = _reporters(row, watch)
+    begin(Dataset.Step.LAYOUT)
     found = open_folder(row.format, path)
     if unpacked is not None and found.format not in UPLOAD_FORMATS:
         raise ArchiveError("nothing")
-    fields = row_fields(found.dataset, path)
+    begin(Dataset.Step.ANNOTATIONS)
+    fields = row_fields(
+        found.dataset,
+        path,
+        on_annotations=partial(report, Dataset.Step.ANNOTATIONS),
+        on_images=partial(report, Dataset.Step.IMAGES),
+    )
     fields["problems"] = [*passed_over, *fields["problems"]]
-    if stopping.requested():
-        raise Interrupted
+    watch.check()
     return services.finish_dataset(row, format=found.format, path=found.path, fields=fields)
 
 
@@ -85,15 +102,17 @@ def _reason(problem: SaliscopeError, row: Dataset, folder: Path | None) -> str:
     return without_path(str(problem), folder / "files" if folder else row.path)
 
 
-def _reporter(row: Dataset) -> Callable[[int, int], None]:
-    last = 0.0
+def _reporters(
+    row: Dataset, watch: PreparationWatch
+) -> tuple[Callable[[str], None], Callable[[str, int, int], None]]:
+    """One to call where a step begins, one now and then within it: `(step, done, total)`. Both raise Interrupted."""
 
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        if stopping.requested():
-            raise Interrupted
-        if time.monotonic() - last >= PROGRESS_EVERY_SECONDS:
-            last = time.monotonic()
-            announce_unpacking(row, done, total)
+    def tell(step: str, done: int = 0, total: int = 0) -> None:
+        watch.check(services.report_dataset_progress(row, step, done, total))
+        announce_dataset(row)
 
-    return report
+    def report(step: str, done: int, total: int) -> None:
+        if watch.is_time_to_tell():
+            tell(step, done, total)
+
+    return tell, report

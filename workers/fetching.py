@@ -1,4 +1,8 @@
-"""Files that this machine lacks, fetched from the web application, checked, and kept under what they contain."""
+"""Files that this machine lacks, fetched from the web application, checked, and kept under what they contain.
+
+One worker of a machine fetches at a time, after it has made sure of the room (fetched_files); its shard's lease is kept
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ import hashlib
 import os
 import shutil
 import tarfile
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Protocol
 from urllib.parse import unquote
 
 import structlog
@@ -22,19 +27,30 @@ from django.conf import settings
 from saliency_core.datasets.base import Dataset, open_dataset
 from saliency_core.errors import DatasetError, Interrupted, SaliscopeError, WeightsError
 from webapp.worker_files.dataset_archives import ENTRY_HEADER
-from workers import stopping
+from workers import signs_of_life, stopping
+from workers.fetched_files import (
+    ENTRY_FILE,
+    FILES,
+    CannotFetch,
+    datasets_folder,
+    make_room,
+    mark_of,
+    place_of,
+    remove_drafts,
+)
 
 SILENCE_SECONDS = 60.0
+# So long may an image collection of some hundred gigabytes take; other workers of the machine wait for it.
+MOST_SECONDS = 6 * 3600.0
+WAITING_SECONDS = 0.2
 NOT_THERE = 404
 CHUNK_BYTES = 1 << 20
-ENTRY_FILE = "entry"
-FILES = "files"
 
 log = structlog.get_logger(__name__)
 
 
-class CannotFetch(SaliscopeError):
-    """The web application can't be reached, does not know this machine, or broke off: no fault of what is asked for."""
+class Readable(Protocol):
+    def read(self, size: int = -1, /) -> bytes: ...
 
 
 def can_fetch() -> bool:
@@ -45,21 +61,26 @@ def fetch_weights(path: Path) -> None:
     """Brings the file that is named by its SHA-256 to `path`. Raises WeightsError or CannotFetch; nothing is left
     behind then.
     """
-    with _one_at_a_time(path.parent, path.name):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time():
         if path.is_file():
             return  # Another worker of this machine was first.
         draft = path.with_name(f".{path.name}.part")
+        what = f"the weights {path.name[:12]}…"
         try:
-            with _answer(f"weights/{path.name}", WeightsError) as answer, draft.open("wb") as file:
-                digest = _copy(answer, file)
+            with _answer(f"weights/{path.name}", WeightsError) as answer:
+                make_room(_announced_bytes(answer), what, path.parent)
+                with draft.open("wb") as file:
+                    digest = _copy(_Watched(answer, what), file)
             if digest != path.name.partition(".")[0]:
                 raise WeightsError(
-                    f"What {settings.WEB_URL} sent for the weights {path.name[:12]}… has another SHA-256 "
+                    f"What {settings.WEB_URL} sent for {what} has another SHA-256 "
                     f"({digest[:12]}…): the file there is damaged, or was changed on the way."
                 )
+            mark_of(path).touch()
             draft.replace(path)
         except (OSError, HTTPException) as problem:
-            raise _broken_off(f"the weights {path.name[:12]}…", problem) from problem
+            raise _broken_off(what, problem) from problem
         finally:
             draft.unlink(missing_ok=True)
     log.info("weights_fetched", sha256=path.name[:12])
@@ -67,7 +88,7 @@ def fetch_weights(path: Path) -> None:
 
 def fetched_dataset(format: str, fingerprint: str) -> Path | None:
     """Where a fetched data set is opened; None if it is not here."""
-    folder = _place(format, fingerprint)
+    folder = place_of(format, fingerprint)
     try:
         return folder / FILES / (folder / ENTRY_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -78,18 +99,17 @@ def fetch_dataset(format: str, fingerprint: str) -> Path:
     """Brings a data set here and says where it is opened. Raises DatasetError or CannotFetch; nothing is left behind
     then.
     """
-    place = _place(format, fingerprint)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(place.parent, place.name):
+    place = place_of(format, fingerprint)
+    with _one_at_a_time():
         found = fetched_dataset(format, fingerprint)
         if found is not None:
             return found
         draft = place.with_name(f".{place.name}.part")
-        shutil.rmtree(draft, ignore_errors=True)
         try:
             with _answer(f"datasets/{format}/{fingerprint}.tar", DatasetError) as answer:
                 entry = _safe(unquote(answer.headers.get(ENTRY_HEADER, "")))
-                unpack(answer, draft / FILES)
+                make_room(_announced_bytes(answer), "the data set", place.parent)
+                unpack(_Watched(answer, "the data set"), draft / FILES)
             if _opened(format, draft / FILES / entry).fingerprint() != fingerprint:
                 raise DatasetError(
                     f"What {settings.WEB_URL} sent of the data set has another fingerprint than was registered: "
@@ -105,7 +125,7 @@ def fetch_dataset(format: str, fingerprint: str) -> Path:
     return place / FILES / entry
 
 
-def unpack(stream: IO[bytes] | HTTPResponse, folder: Path) -> None:
+def unpack(stream: Readable, folder: Path) -> None:
     """Writes the files of a tar below the folder, and nothing else. Raises DatasetError for what is no plain file or
     leads out of it, TarError and OSError where the stream ends early.
     """
@@ -119,10 +139,6 @@ def unpack(stream: IO[bytes] | HTTPResponse, folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
                 _copy(content, file)
-
-
-def _place(format: str, fingerprint: str) -> Path:
-    return settings.DATASETS_DIR / "fetched" / f"{format}-{fingerprint}"
 
 
 def _opened(format: str, path: Path) -> Dataset:
@@ -174,12 +190,39 @@ def _answer(address: str, error: type[SaliscopeError]) -> HTTPResponse:
         ) from problem
 
 
-def _copy(source: IO[bytes] | HTTPResponse, target: IO[bytes]) -> str:
-    """Copies to the end and gives the SHA-256. Raises Interrupted when the worker is to stop."""
-    digest = hashlib.sha256()
-    while piece := source.read(CHUNK_BYTES):
+class _Watched:
+    """An answer whose reading stops when the worker is to stop, or when it takes too long for a shard."""
+
+    def __init__(self, answer: HTTPResponse, what: str) -> None:
+        self._answer, self._what = answer, what
+        self._end = time.monotonic() + MOST_SECONDS
+
+    def read(self, size: int = -1) -> bytes:
         if stopping.requested():
             raise Interrupted
+        if time.monotonic() > self._end:
+            raise CannotFetch(
+                f"Fetching {self._what} from {settings.WEB_URL} took more than {MOST_SECONDS / 3600:.0f} hours: copy "
+                "the file or folder to this machine (SALISCOPE_WEIGHTS_DIR, SALISCOPE_DATASET_ROOTS)."
+            )
+        signs_of_life.note()
+        return self._answer.read(size)
+
+
+def _announced_bytes(answer: HTTPResponse) -> int:
+    """What is to come. Raises CannotFetch where that is not said: then nobody knows whether there is room."""
+    try:
+        return int(answer.headers["Content-Length"])
+    except (TypeError, ValueError):
+        raise CannotFetch(
+            f"{settings.WEB_URL} does not say how much it is going to send: bring it to this machine's release."
+        ) from None
+
+
+def _copy(source: Readable, target: IO[bytes]) -> str:
+    """Copies to the end and gives the SHA-256."""
+    digest = hashlib.sha256()
+    while piece := source.read(CHUNK_BYTES):
         digest.update(piece)
         target.write(piece)
     return digest.hexdigest()
@@ -190,12 +233,27 @@ def _broken_off(what: str, problem: Exception) -> CannotFetch:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path, name: str) -> Iterator[None]:
-    """Workers of one machine wait for each other and do not fetch the same twice."""
+def _one_at_a_time() -> Iterator[None]:
+    """Workers of one machine wait for each other: none fetches what another one does, or counts on the same room.
+    Raises Interrupted if this worker is to stop before its turn.
+    """
+    folder = datasets_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / f".{name}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    handle = os.open(folder / ".fetching.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        while not _locked(handle):
+            if stopping.requested():
+                raise Interrupted
+            time.sleep(WAITING_SECONDS)
+        remove_drafts()
         yield
     finally:
         os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -18,14 +17,15 @@ import structlog
 
 django.setup()
 
-from django.db import connection  # noqa: E402
-
 from saliency_core.errors import SaliscopeError  # noqa: E402
 from webapp.backups.restoring import BackupProblem, restore_backup  # noqa: E402
 from webapp.backups.writing import write_backup  # noqa: E402
+from webapp.benchmarks.archive_writing import write_archive  # noqa: E402
+from webapp.benchmarks.selectors import benchmarks_for  # noqa: E402
 from webapp.comparisons.pairing import paired_content  # noqa: E402
 from webapp.jobs import services  # noqa: E402
 from webapp.jobs.models import Job  # noqa: E402
+from workers.lease_keeping import kept_meanwhile  # noqa: E402
 
 log = structlog.get_logger(__name__)
 HEARTBEAT_SECONDS = 15.0
@@ -69,10 +69,10 @@ def run_job(job: Job) -> None:
             last = time.monotonic()
 
     try:
-        with _lease_kept(job):
+        with kept_meanwhile(lambda: services.keep_lease(job), HEARTBEAT_SECONDS):
             content, size = _RUNNERS[job.kind](job, report)
     except services.JobLost:
-        job.path.unlink(missing_ok=True)
+        services.discard_file(job)
     except Stopped:
         services.give_back_job(job)
         raise
@@ -82,12 +82,20 @@ def run_job(job: Job) -> None:
         log.exception("job_failed", job=job.pk)
         services.fail_job(job, f"{type(problem).__name__}: {problem}")
     else:
-        if not services.finish_job(job, content=content, size=size):
-            job.path.unlink(missing_ok=True)
+        services.finish_job(job, content=content, size=size)
 
 
 def _compare(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any], int]:
     return paired_content(job.request, report), 0
+
+
+def _archive(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any], int]:
+    benchmark = benchmarks_for(job.owner).filter(pk=job.request["benchmark"]).first()
+    if benchmark is None:
+        raise SaliscopeError("The benchmark was deleted, or is no longer shared with you.")
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    write_archive(benchmark, job.path, report)
+    return {}, job.path.stat().st_size
 
 
 def _back_up(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any], int]:
@@ -98,39 +106,16 @@ def _back_up(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any],
 
 
 def _restore(job: Job, report: Callable[[float], None]) -> tuple[dict[str, Any], int]:
-    try:
-        return restore_backup(job.owner, job.path, report).to_dict(), 0
-    finally:
-        job.path.unlink(missing_ok=True)
+    # The archive stays until the job has ended: who takes over from a process that was stopped begins with it.
+    return restore_backup(job.owner, job.path, report).to_dict(), 0
 
 
 _RUNNERS: dict[str, Callable[[Job, Callable[[float], None]], tuple[dict[str, Any], int]]] = {
     Job.Kind.COMPARISON: _compare,
+    Job.Kind.ARCHIVE: _archive,
     Job.Kind.BACKUP: _back_up,
     Job.Kind.RESTORE: _restore,
 }
-
-
-@contextmanager
-def _lease_kept(job: Job) -> Iterator[None]:
-    """Extends the job's lease from a thread of its own, as a step may take longer than a lease."""
-    over = threading.Event()
-
-    def keep() -> None:
-        try:
-            while not over.wait(HEARTBEAT_SECONDS):
-                if not services.keep_lease(job):
-                    return
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=keep, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 if __name__ == "__main__":

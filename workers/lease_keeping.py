@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-KEPT_EVERY_SECONDS = 20.0
+from django.db import connection
+
+# Well within a lease (webapp.common.leases): the thread that keeps it may have to wait for the database.
+KEPT_EVERY_SECONDS = 3.0
 
 
-def lease_keeper(keep: Callable[[], None]) -> Callable[[], None]:
-    """For the heartbeat to call: calls `keep` every 20 seconds."""
+def lease_keeper(keep: Callable[[], object]) -> Callable[[], None]:
+    """For the heartbeat to call: calls `keep` every 3 seconds."""
     kept = time.monotonic()
 
     def tick() -> None:
@@ -19,3 +24,26 @@ def lease_keeper(keep: Callable[[], None]) -> Callable[[], None]:
             keep()
 
     return tick
+
+
+@contextmanager
+def kept_meanwhile(keep: Callable[[], bool], every: float = KEPT_EVERY_SECONDS) -> Iterator[None]:
+    """Calls `keep` from a thread of its own, until it says no, as a step may take longer than a lease. For processes
+    that have no heartbeat.
+    """
+    over = threading.Event()
+
+    def keep_on() -> None:
+        try:
+            while not over.wait(every) and keep():
+                pass
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=keep_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

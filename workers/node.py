@@ -22,6 +22,7 @@ from webapp.code_version import code_version
 from webapp.common.hints import broker_answers
 from workers.claiming import fail_lost_shards
 from workers.memory import memory_of
+from workers.sandbox.gaps import sandbox_of_this_machine
 
 HEARTBEAT_SECONDS = 4.0
 # The reconciler hints every 5 seconds: a worker that has got none of several, while work waits, hears nothing any more.
@@ -52,9 +53,9 @@ class Node:
         self.name = os.environ.get("SALISCOPE_WORKER_NAME") or f"{kind}-{device}@{socket.gethostname()}"
         self.label = os.environ.get("SALISCOPE_WORKER_LABEL") or ("cpu" if device == "cpu" else "gpu")
         self.code = code_version()
+        self._sandbox = ""
         self.row: WorkerNode | None = None
         self._told_of = ""
-        self._rests_until = 0.0
         self._on_drained = on_drained
         self._work_waits = work_waits
         self._heard = time.monotonic()
@@ -73,6 +74,10 @@ class Node:
         """
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
+
+    def try_sandbox(self) -> None:
+        """Finds out how far this machine confines the process that opens model files; before `start`."""
+        self._sandbox = sandbox_of_this_machine()
 
     def registered(self) -> WorkerNode:
         """This process' row, waiting for the database if need be."""
@@ -104,17 +109,16 @@ class Node:
             self._in_turn = False
 
     def takes_work(self) -> bool:
-        """Whether an administrator wants it to take new work, its code is the installation's, and it does not rest."""
-        if time.monotonic() < self._rests_until:
-            return False
+        """Whether an administrator wants it to take new work and its code is the installation's."""
         self._tell_of_other_code()
         return workers_taking_work().filter(pk=self.registered().pk).exists()
 
-    def rest(self, seconds: float, activity: str) -> None:
-        """Takes no work for a while, for a reason that the others see: it would only fail again at once."""
-        self._rests_until = time.monotonic() + seconds
-        WorkerNode.objects.filter(pk=self.registered().pk).update(activity=activity)
-        announce_workers()
+    def end_process(self, event: str) -> None:
+        """Has the process end in good order; the supervisor starts another one."""
+        if self._on_drained is not None:
+            log.warning(event, worker=self.name)
+            end, self._on_drained = self._on_drained, None
+            end()
 
     def _tell_of_other_code(self) -> None:
         expected = expected_code()
@@ -138,7 +142,12 @@ class Node:
                 "kind": self.kind,
                 "device": device_name(self.torch_device),
                 "label": self.label,
-                "versions": {**versions(), "saliscope": self.code[:12], "migration": latest_migration()},
+                "versions": {
+                    **versions(),
+                    "saliscope": self.code[:12],
+                    "migration": latest_migration(),
+                    **({"sandbox": self._sandbox} if self._sandbox else {}),
+                },
                 "code_version": self.code,
                 "started_at": now,
                 "heartbeat_at": now,
@@ -167,9 +176,7 @@ class Node:
         with self._lock:
             drained = draining and not self._busy
         if self._on_drained is not None and (drained or self._is_deaf()):
-            log.warning("drained" if drained else "hears_no_hints", worker=self.name)
-            end, self._on_drained = self._on_drained, None
-            end()
+            self.end_process("drained" if drained else "hears_no_hints")
 
     def _is_deaf(self) -> bool:
         takes_work = workers_taking_work().filter(name=self.name).exists

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.fields.json import KT
 
+from saliency_core.errors import SaliscopeError
 from webapp.benchmarks import transitions
 from webapp.benchmarks.estimates import seconds_per_image
-from webapp.benchmarks.models import Benchmark, Shard
+from webapp.benchmarks.models import Benchmark, Shard, WorkerNode
 from webapp.benchmarks.refusals import refusal_now
 from webapp.benchmarks.specification import specification_sha256
 from webapp.common.database import locked_skipping
 from webapp.library.models import Classifier
+from workers.shard_sizes import images_per_shard
+from workers.troubles import resting_from
 
-MOST_IMAGES_PER_SHARD = 1000
 BULK_SIZE = 1000
 
 
@@ -30,13 +31,18 @@ def plan_queued_benchmarks(device: str, label: str = "") -> int:
     return planned
 
 
-def planning_waits(labels: Collection[str]) -> bool:
-    """Whether a queued benchmark waits for nothing but a worker with one of the labels."""
-    return Benchmark.objects.filter(
+def planning_waits(labels: Collection[str], worker: WorkerNode | None = None) -> bool:
+    """Whether a queued benchmark waits for nothing but a worker with one of the labels; of those that this `worker`, if
+    it is given, is to leave alone for now, none counts.
+    """
+    queued = Benchmark.objects.filter(
         state=Benchmark.State.QUEUED,
         classifier__state=Classifier.State.READY,
         device_label__in=["", *labels],
-    ).exists()
+    )
+    if worker is not None:
+        queued = queued.exclude(pk__in=resting_from(worker).values("benchmark"))
+    return queued.exists()
 
 
 @transaction.atomic
@@ -56,8 +62,13 @@ def _plan_next(device: str, label: str) -> bool:
         if problem:
             transitions.fail(benchmark, problem)
             return True
+        try:
+            sizes = _sizes(benchmark, device)
+        except SaliscopeError as problem:
+            transitions.fail(benchmark, str(problem))
+            return True
         _freeze(benchmark)
-        _cut(benchmark, device)
+        _cut(benchmark, sizes)
     transitions.start(benchmark)
     return True
 
@@ -71,21 +82,19 @@ def _freeze(benchmark: Benchmark) -> None:
     benchmark.save(update_fields=["specification", "specification_sha256"])
 
 
-def _cut(benchmark: Benchmark, device: str) -> None:
-    """Cuts every method's images into shards of about the same time: fewer images where a map costs more."""
-    count = benchmark.number_of_images
-    sizes = [
+def _sizes(benchmark: Benchmark, device: str) -> list[int]:
+    """Images of a shard, method by method, that take about the same time: fewer where a map costs more."""
+    return [
         images_per_shard(seconds_per_image(benchmark.specification, benchmark.classifier, device, number))
         for number in range(len(benchmark.specification["methods"]))
     ]
+
+
+def _cut(benchmark: Benchmark, sizes: list[int]) -> None:
+    count = benchmark.number_of_images
     shards = (
         Shard(benchmark=benchmark, method_index=number, start=start, stop=min(start + size, count))
         for number, size in enumerate(sizes)
         for start in range(0, count, size)
     )
     Shard.objects.bulk_create(shards, batch_size=BULK_SIZE)
-
-
-def images_per_shard(seconds_per_image: float) -> int:
-    """As many images as take about SHARD_SECONDS, at least one."""
-    return max(1, min(MOST_IMAGES_PER_SHARD, round(settings.SHARD_SECONDS / seconds_per_image)))

@@ -5,6 +5,7 @@ Shapes, on which every experiment runs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from saliency_core.datasets.sample_photographs import write_sample_photographs
 from saliency_core.datasets.shapes import write_shapes
 from webapp.library import services
 from webapp.library.models import Classifier, Dataset
+from workers.lease_keeping import kept_meanwhile
 
 SAMPLE_DATASET = "Sample photographs"
 SHAPES_DATASET = "Shapes"
@@ -61,8 +63,12 @@ def describe_builtin_classifiers() -> None:
 def prepare_first_classifiers() -> None:
     """Those whose weights come with the installation are made ready at once."""
     for row in Classifier.objects.filter(key__in=READY_FROM_THE_START, state=Classifier.State.NOT_FETCHED):
+        claimed = services.claim_first_preparation(row)
+        if claimed is None:
+            continue
         print(f"Preparing {row.name} …", flush=True)
         from workers.classifier_preparation import prepare
 
-        # So that the first start does not wait for what nobody may look at today.
-        prepare(row, report_later=True)
+        with kept_meanwhile(partial(services.keep_preparation, claimed)):
+            # So that the first start does not wait for what nobody may look at today.
+            prepare(claimed, report_later=True)

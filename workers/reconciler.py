@@ -9,6 +9,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
@@ -17,12 +19,12 @@ import structlog
 
 django.setup()
 
-from django.db import Error as DatabaseTrouble  # noqa: E402
 from django.db import close_old_connections, connections  # noqa: E402
 from django.db.models import Count, Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
+from django.utils.translation import gettext as _  # noqa: E402
 
-from saliency_core.errors import SaliscopeError  # noqa: E402
+from webapp.accounts.languages import in_language_of  # noqa: E402
 from webapp.audit.recording import purge_old_events  # noqa: E402
 from webapp.benchmarks import transitions  # noqa: E402
 from webapp.benchmarks.deletion import purge_deleted_benchmark  # noqa: E402
@@ -30,24 +32,29 @@ from webapp.benchmarks.events import announce_workers  # noqa: E402
 from webapp.benchmarks.expected_code import record_expected_code  # noqa: E402
 from webapp.benchmarks.figures import complete_figures, refresh_figures  # noqa: E402
 from webapp.benchmarks.models import Benchmark, Shard  # noqa: E402
-from webapp.benchmarks.selectors import idle_labels, silent_workers  # noqa: E402
+from webapp.benchmarks.selectors import idle_workers, silent_workers  # noqa: E402
 from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.benchmarks.worker_services import forget_workers  # noqa: E402
 from webapp.common import hints  # noqa: E402
 from webapp.jobs.services import reclaim_lost_jobs, remove_old_jobs  # noqa: E402
+from webapp.jobs.stray_files import remove_stray_job_files  # noqa: E402
+from webapp.library.abandoned_files import remove_abandoned_files  # noqa: E402
 from webapp.library.dataset_services import reclaim_lost_datasets  # noqa: E402
 from webapp.library.models import Classifier  # noqa: E402
 from webapp.library.services import reclaim_lost_preparations  # noqa: E402
 from webapp.studio import services as studio  # noqa: E402
-from workers.claiming import fail_lost_shards, work_waits  # noqa: E402
+from workers.claiming import fail_lost_shards  # noqa: E402
 from workers.healthy import say_alive  # noqa: E402
 from workers.job_process import JobProcess  # noqa: E402
-from workers.planning import planning_waits  # noqa: E402
+from workers.patience import AWAY  # noqa: E402
 from workers.studio_work import studio_work_waits  # noqa: E402
+from workers.troubles import fail_benchmarks_that_nobody_can_work_on  # noqa: E402
+from workers.waking import somebody_could_work  # noqa: E402
 
 log = structlog.get_logger(__name__)
 PAUSE_SECONDS = 1.0
 HINT_EVERY_SECONDS = 5.0
+TIDY_EVERY_SECONDS = 3600.0
 # Figures of a running benchmark that take long take at most this share of the time, however large it is.
 LONG_SECONDS = 0.5
 SHARE_FOR_INTERIM_FIGURES = 0.1
@@ -57,7 +64,26 @@ COMPLETION_SECONDS = 5.0
 # While the database was away nobody could extend a lease: workers that are still there do so within seconds.
 GRACE_SECONDS = 10.0
 
+# What goes wrong with one benchmark must keep neither the others nor itself waiting for good.
+PAUSE_AFTER_FAULT_SECONDS = 5.0
+MOST_FAULTS = 5
+CANNOT_FINISH = (
+    "Its figures can't be computed: see the reconciler's log. Results are kept; resume it when that is over."
+)
+
 _interim_again_at: dict[int, float] = {}
+
+
+@dataclass
+class Faults:
+    """What went wrong with a benchmark one time after the other, and when it is looked at again."""
+
+    times: int = 0
+    again_at: float = 0.0
+
+
+_faults: dict[tuple[int, str], Faults] = {}
+"""By benchmark and step."""
 
 
 def main() -> int:
@@ -66,6 +92,7 @@ def main() -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     hinted = grace_until = 0.0
+    tidied: float | None = None
     jobs = JobProcess()
     recorded = False
     while not stop.is_set():
@@ -75,12 +102,16 @@ def main() -> int:
                 record_expected_code()
                 recorded = True
             reconcile(expiring=time.monotonic() >= grace_until)
-            say_alive()
-            jobs.tend()
+            guarded(say_alive)
+            guarded(jobs.tend)
             if time.monotonic() - hinted >= HINT_EVERY_SECONDS:
-                hint_at_waiting_work()
+                guarded(hint_at_waiting_work)
                 hinted = time.monotonic()
-        except DatabaseTrouble as problem:
+            if tidied is None or time.monotonic() - tidied >= TIDY_EVERY_SECONDS:
+                tidied = time.monotonic()
+                guarded(remove_abandoned_files)
+                guarded(remove_stray_job_files)
+        except AWAY as problem:
             log.warning("database_unreachable", problem=str(problem))
             connections.close_all()
             grace_until = time.monotonic() + GRACE_SECONDS
@@ -90,31 +121,61 @@ def main() -> int:
 
 
 def reconcile(*, expiring: bool = True) -> None:
-    """One round over everything but hints; silence of workers is held against them only if `expiring`."""
+    """One round over everything but hints; silence of workers is held against them only if `expiring`. Each step stands
+    alone: what is wrong in one of them keeps no other from being done.
+    """
     if expiring:
-        if silent_workers().update(stopped_at=Now(), activity=""):
-            announce_workers()
-        fail_lost_shards("The worker was not heard of any more.")
-    forget_workers()
-    studio.reclaim_lost_work()
-    reclaim_lost_preparations()
-    reclaim_lost_datasets()
-    reclaim_lost_jobs()
-    remove_old_jobs()
-    fail_benchmarks_without_weights()
-    advance_running_benchmarks()
-    complete_ended_benchmark()
-    purge_deleted_benchmark()
-    purge_old_events()
+        guarded(tell_of_silent_workers)
+        guarded(fail_lost_shards, "The worker was not heard of any more.")
+        guarded(studio.reclaim_lost_work)
+        guarded(reclaim_lost_preparations)
+        guarded(reclaim_lost_datasets)
+    for step in (
+        forget_workers,
+        reclaim_lost_jobs,
+        remove_old_jobs,
+        fail_benchmarks_without_weights,
+        fail_benchmarks_that_nobody_can_work_on,
+        advance_running_benchmarks,
+        complete_ended_benchmark,
+        purge_deleted_benchmark,
+        purge_old_events,
+    ):
+        guarded(step)
+
+
+def guarded(step: Callable[..., object], *arguments: object) -> bool:
+    """Does the step and says whether it went well. A fault is logged, a database that is away is raised."""
+    try:
+        step(*arguments)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("step_failed", step=getattr(step, "__name__", str(step)))
+        return False
+    return True
+
+
+def tell_of_silent_workers() -> None:
+    """Marks workers that are not heard of any more as stopped."""
+    if silent_workers().update(stopped_at=Now(), activity=""):
+        announce_workers()
 
 
 def fail_benchmarks_without_weights() -> None:
-    """Queued benchmarks whose classifier could not be prepared fail with its reason; *resume* tries again."""
+    """Queued benchmarks whose classifier could not be prepared, or is not to be, fail with its reason; *resume* tries
+    again.
+    """
     hopeless = Benchmark.objects.filter(
-        state=Benchmark.State.QUEUED, classifier__state=Classifier.State.FAILED
-    ).select_related("classifier")
+        state=Benchmark.State.QUEUED,
+        classifier__state__in=[Classifier.State.FAILED, Classifier.State.CANCELLED],
+    ).select_related("classifier", "owner")
     for benchmark in hopeless:
-        _try(transitions.fail, benchmark, benchmark.classifier.problem)
+        with in_language_of(benchmark.owner):
+            reason = benchmark.classifier.problem or _(
+                "The preparation of its model was cancelled. Resume the benchmark to have the model prepared after all."
+            )
+        _try(transitions.fail, benchmark, reason)
 
 
 def advance_running_benchmarks() -> None:
@@ -127,9 +188,27 @@ def advance_running_benchmarks() -> None:
     begun = Benchmark.objects.filter(state__in=[running, Benchmark.State.PAUSED])
     for benchmark in begun.annotate(open_shards=open_shards, done_shards=done_shards):
         if benchmark.open_shards == 0 and benchmark.state == running:
-            finish(benchmark)
+            advance(finish, benchmark)
         elif benchmark.done_shards != benchmark.figures_shards:
-            refresh_interim_figures(benchmark)
+            advance(refresh_interim_figures, benchmark)
+
+
+def advance(step: Callable[[Benchmark], None], benchmark: Benchmark) -> None:
+    """A benchmark whose figures can't be computed is looked at again later; one that can't be finished fails in the
+    end, and keeps its results.
+    """
+    key = benchmark.pk, step.__name__
+    if key in _faults and time.monotonic() < _faults[key].again_at:
+        return
+    if guarded(step, benchmark):
+        _faults.pop(key, None)
+        return
+    faults = _faults.setdefault(key, Faults())
+    faults.times += 1
+    faults.again_at = time.monotonic() + PAUSE_AFTER_FAULT_SECONDS * faults.times
+    if step is finish and faults.times >= MOST_FAULTS:
+        _try(transitions.fail, benchmark, CANNOT_FINISH)
+        del _faults[key]
 
 
 def refresh_interim_figures(benchmark: Benchmark) -> None:
@@ -161,11 +240,8 @@ def complete_ended_benchmark() -> None:
     benchmark = ended.order_by("-pk").first()
     if benchmark is None:
         return
-    try:
-        complete_figures(benchmark)
-    except (SaliscopeError, ArithmeticError, LookupError, TypeError, ValueError):
+    if not guarded(complete_figures, benchmark):
         # What can't be computed today can't be computed in a second either; the figures stay as they are.
-        log.exception("figures_not_completed", benchmark=benchmark.pk)
         ended.filter(pk=benchmark.pk).update(figures_complete=True)
 
 
@@ -179,8 +255,7 @@ def nothing_measured(benchmark: Benchmark) -> str:
 def hint_at_waiting_work() -> None:
     """Wakes workers that have nothing to do while there is something: a hint may have been lost."""
     unmeasured = Classifier.objects.filter(state=Classifier.State.READY, rates__isnull=True)
-    idle = idle_labels()
-    if idle and (work_waits(idle) or planning_waits(idle) or unmeasured.exists()):
+    if somebody_could_work() or (unmeasured.exists() and idle_workers().exists()):
         hints.wake_benchmark_workers()
     if studio_work_waits():
         hints.wake_studio()

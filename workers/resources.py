@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from saliency_core.classifiers.loading import load_classifier
+from saliency_core.classifiers.onnx_plain import plain_name
 from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.datasets.base import Dataset
 from saliency_core.datasets.mapping import ClassMapping
@@ -17,10 +18,13 @@ from saliency_core.errors import WeightsError
 from saliency_core.methods.registry import create_method
 from webapp.benchmarks.methods import enhancement_of
 from webapp.benchmarks.specification import activation_part
+from webapp.benchmarks.subsets import chosen_images
 from webapp.library import models
 from webapp.library.stored_files import stored_file_name
 from workers.dataset_places import dataset_here
+from workers.fetched_files import ENTRY_FILE, mark_of, note_use, place_of
 from workers.fetching import can_fetch, fetch_weights
+from workers.model_file_sandbox import plain_form_of
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -31,6 +35,7 @@ DATASETS_KEPT = 4
 
 _classifiers: OrderedDict[tuple[Any, ...], Classifier] = OrderedDict()
 _datasets: OrderedDict[tuple[str, str, str], Dataset] = OrderedDict()
+_subsets: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
 _labels: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 
 
@@ -54,8 +59,16 @@ def classifier_of(specification: dict[str, Any], class_names: list[str], device:
     activation = activation_of(specification)
     key = (specification["library"], specification["architecture"], specification["weights_sha256"],
            preprocessing, activation, tuple(class_names), device)  # fmt: skip
+    note_use(
+        mark_of(
+            settings.WEIGHTS_DIR / stored_file_name(specification["library"], specification["weights_sha256"])
+        )
+    )
     if key not in _classifiers:
-        path = stored_weights(specification["weights_sha256"], specification["library"])
+        sha256 = specification["weights_sha256"]
+        path = stored_weights(sha256, specification["library"])
+        if specification["library"] == models.Classifier.Library.ONNX:
+            path = plain_form_of(path, preprocessing.size)
         classifier = load_classifier(
             f"{specification['library']}:{specification['architecture']}",
             weights=path,
@@ -64,6 +77,8 @@ def classifier_of(specification: dict[str, Any], class_names: list[str], device:
             class_names=class_names,
             activation=activation,
         )
+        if path.name == plain_name(sha256) and classifier.weights_sha256 != sha256:
+            raise WeightsError(f"{path.name} is damaged: it is the plain form of another network. Delete it.")
         _classifiers[key] = classifier
     return _recent(_classifiers, key, CLASSIFIERS_KEPT)
 
@@ -85,9 +100,37 @@ def dataset_of(specification: dict[str, Any]) -> Dataset:
     can't be fetched.
     """
     key = _dataset_key(specification)
-    if key not in _datasets:
+    format, _path, fingerprint = key
+    # Before it is looked for: from now on no other worker removes it.
+    note_use(place_of(format, fingerprint) / ENTRY_FILE)
+    if key not in _datasets or _is_gone(_datasets[key]):
         _datasets[key] = dataset_here(*key)
     return _recent(_datasets, key, DATASETS_KEPT)
+
+
+def forget_dataset(specification: dict[str, Any]) -> None:
+    """The next time it is looked for anew."""
+    _datasets.pop(_dataset_key(specification), None)
+
+
+def _is_gone(dataset: Dataset) -> bool:
+    """Whether it was removed since it was opened, as fetched data sets are when there must be room for others."""
+    place = getattr(dataset, "folder", None) or getattr(dataset, "path", None)
+    return place is not None and not Path(place).exists()
+
+
+def images_of(specification: dict[str, Any], dataset: Dataset) -> list[int]:
+    """The indices of a specification's images in its data set. To draw them may mean to look at all labels."""
+    subset = specification["subset"]
+    key = (
+        specification["dataset"]["fingerprint"],
+        subset["count"],
+        subset["seed"],
+        bool(subset.get("stratified")),
+    )
+    if key not in _subsets:
+        _subsets[key] = chosen_images(specification, dataset)
+    return _recent(_subsets, key, DATASETS_KEPT)
 
 
 def class_mapping_of(specification: dict[str, Any], classifier: Classifier, dataset: Dataset) -> ClassMapping:

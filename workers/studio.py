@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from webapp.common import hints
 from webapp.library.compatibility import claim_report
 from webapp.library.dataset_services import claim_dataset, keep_dataset_lease
-from webapp.library.models import Classifier
 from webapp.library.services import claim_preparation, keep_preparation
 from webapp.studio.models import Explanation, Prediction
 from webapp.studio.services import claim_curves, claim_explanations, claim_predictions, keep_leases
@@ -18,6 +17,7 @@ from workers.classifier_preparation import look_again, prepare
 from workers.dataset_preparation import prepare_dataset
 from workers.lease_keeping import lease_keeper
 from workers.node import Node
+from workers.preparation_watching import PreparationWatch
 from workers.studio_curves import measure
 from workers.studio_maps import draw
 from workers.studio_predictions import predict
@@ -44,25 +44,23 @@ def work_once(node: Node) -> None:
         _watched(node, [curves], "measuring a map", lambda: measure(node, curves))
     classifier = None if stopping.requested() else claim_preparation()
     if classifier is not None:
-        node.watch(_preparation_keeper(classifier), "preparing a model")
-        prepare(classifier)
+        model_watch = PreparationWatch(lambda: keep_preparation(classifier))
+        node.watch(model_watch.tick, "preparing a model")
+        prepare(classifier, model_watch)
     dataset = None if stopping.requested() else claim_dataset()
     if dataset is not None:
-        node.watch(lease_keeper(lambda: keep_dataset_lease(dataset)), "looking at a data set")
-        prepare_dataset(dataset)
+        dataset_watch = PreparationWatch(lambda: keep_dataset_lease(dataset))
+        node.watch(dataset_watch.tick, "looking at a data set")
+        prepare_dataset(dataset, dataset_watch)
     waited_for = predictions or explanations or curves or classifier or dataset
     # The model is of use without it.
     report = None if waited_for or stopping.requested() else claim_report()
     if report is not None:
-        node.watch(_preparation_keeper(report), "looking at a model")
+        node.watch(lease_keeper(lambda: keep_preparation(report)), "looking at a model")
         look_again(report, node.torch_device)
     node.watch(None)
     if (waited_for or report) and not stopping.requested():
         hints.wake_studio()
-
-
-def _preparation_keeper(classifier: Classifier) -> Callable[[], None]:
-    return lease_keeper(lambda: keep_preparation(classifier))
 
 
 def _watched(

@@ -9,13 +9,14 @@ import numpy.typing as npt
 import structlog
 
 from saliency_core.errors import ImageError, Interrupted, SaliscopeError
-from saliency_core.experiments.base import Explained, create_experiment
+from saliency_core.experiments.base import Explained
+from saliency_core.experiments.insertion_deletion import InsertionDeletion
 from saliency_core.lazy import torch
 from saliency_core.scoring.canvas import black_canvas
 from saliency_core.scoring.ranking import pixel_ranks
 from saliency_core.scoring.scorer import Scorer
 from webapp.studio import services
-from webapp.studio.asking import CURVES
+from webapp.studio.asking import curves_protocol
 from webapp.studio.events import announce
 from webapp.studio.models import Explanation
 from workers.node import Node
@@ -54,7 +55,8 @@ def measured(device: str, explanation: Explanation) -> dict[str, Any]:
     image = classifier.preprocessing.prepare(pixels_of(explanation))[None].to(classifier.device)
     maps = torch.from_numpy(_values(explanation))[None].to(classifier.device)
     targets = torch.tensor([explanation.target], device=classifier.device)
-    experiment = create_experiment(*CURVES)
+    geometry = {"pipeline": explanation.pipeline, "size": explanation.size}
+    experiment = InsertionDeletion(curves_protocol(explanation.classifier, geometry))
     passes = experiment.forwards_per_image(experiment.protocol) + len(CUT_OUT_SHARES)
     watch = MapWatch(explanation, part="curves", expected=passes, yielding=True)
     scorer = Scorer(classifier, on_batch=watch)

@@ -45,7 +45,8 @@ def draw(node: Node, explanations: list[Explanation]) -> None:
         for explanation in explanations:
             _end(explanation, problem)
         return
-    cost = cost_of(explanations[0].specified_method, explanations[0].classifier)
+    first = explanations[0]
+    cost = cost_of(first.specified_method, first.classifier, first.size)
     for explanation in explanations:
         started = time.monotonic()
         try:

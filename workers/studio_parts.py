@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from saliency_core.datasets.images import read_image
 from saliency_core.errors import Interrupted, SaliscopeError
 from webapp.studio.models import Asked
+from webapp.studio.preprocessings import preprocessing_of
 from workers import stopping
 from workers.resources import classifier_of, dataset_of, specification_of
 
@@ -17,12 +18,8 @@ if TYPE_CHECKING:
 
 
 def classifier_for(row: Asked, device: str) -> Classifier:
-    """The classifier with the row's geometry. Raises SaliscopeError."""
-    specification = specification_of(row.classifier)
-    specification["preprocessing"] = specification["preprocessing"] | {
-        "pipeline": row.pipeline,
-        "size": row.size,
-    }
+    """The classifier with the row's preprocessing. Raises SaliscopeError."""
+    specification = specification_of(row.classifier) | {"preprocessing": preprocessing_of(row)}
     return classifier_of(specification, row.classifier.class_names, device)
 
 

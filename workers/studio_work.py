@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webapp.common import leases
 from webapp.library.compatibility import report_waits
 from webapp.library.models import Classifier, Dataset
 from webapp.studio import services
@@ -10,7 +11,7 @@ from webapp.studio import services
 def studio_work_waits() -> bool:
     return (
         services.work_waits()
-        or Classifier.objects.filter(state=Classifier.State.WAITING).exists()
+        or leases.due(Classifier.objects.filter(state=Classifier.State.WAITING)).exists()
         or report_waits()
-        or Dataset.objects.filter(state=Dataset.State.WAITING).exists()
+        or leases.due(Dataset.objects.filter(state=Dataset.State.WAITING)).exists()
     )

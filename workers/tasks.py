@@ -14,6 +14,7 @@ from workers.app import app
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.db import close_old_connections, connections  # noqa: E402
 
 from workers.node import Node, sign_off  # noqa: E402
@@ -33,6 +34,7 @@ def register_node(**_: Any) -> None:
         on_drained=end_this_worker,
         work_waits=_waiting_for(kind),
     )
+    _node.try_sandbox()
     _node.start()
 
 
@@ -65,7 +67,11 @@ def work_on_benchmarks() -> None:
         work_once(node)
 
 
-@app.task(name="workers.tasks.work_in_studio")
+@app.task(
+    name="workers.tasks.work_in_studio",
+    soft_time_limit=settings.STUDIO_SECONDS - 60,
+    time_limit=settings.STUDIO_SECONDS,
+)
 def work_in_studio() -> None:
     """One turn of the studio's worker: `workers.studio`."""
     from workers.studio import work_once

@@ -79,9 +79,13 @@ form.addEventListener("submit", (event) => {
 
 stop.addEventListener("click", () => request?.abort());
 
-// A name is suggested by the file's.
-form.elements.archive.addEventListener("change", () => {
+/** A name is suggested by the file's. */
+function suggestName() {
   const file = form.elements.archive.files[0];
   const name = form.elements.name;
   if (file && !name.value) name.value = file.name.replace(/\.(zip|tar\.gz|tgz)$/i, "").slice(0, 100);
-});
+}
+
+form.elements.archive.addEventListener("change", suggestName);
+// The file may have been chosen before this script was here.
+suggestName();

@@ -166,9 +166,4 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-draw-maps]")) maps.ask(true);
 });
 
-new LiveChannel(
-  live.dataset.socket,
-  receive,
-  (connected) => show(fields.connection, connected ? "" : fields.connection.dataset.text),
-  () => show(fields.connection, fields.connection.dataset.gone),
-);
+new LiveChannel(live.dataset.socket, receive, () => show(fields.gone, fields.gone.dataset.text));

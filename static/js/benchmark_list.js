@@ -32,6 +32,7 @@ function showRow(told) {
   if (bar) bar.value = told.images_done;
   if (told.figure) {
     for (const name of ["value", "unit", "half_width"]) show(row, name, told.figure[name]);
+    show(row, "protocol", told.figure.protocol);
     show(row, "title", told.figure.method ? `${told.figure.title}: ${told.figure.method}` : told.figure.title);
   }
 }
@@ -52,8 +53,4 @@ all.addEventListener("change", () => {
 table.addEventListener("change", showSelection);
 window.addEventListener("pageshow", showSelection);
 
-new LiveChannel(
-  table.dataset.socket,
-  (message) => message.rows.forEach(showRow),
-  () => {},
-);
+new LiveChannel(table.dataset.socket, (message) => message.rows.forEach(showRow));

@@ -1,4 +1,4 @@
-// Notifications of the browser when a benchmark finishes: only where a button of the application was pressed for it,
+// Notifications of the browser when a benchmark finishes or a preparation ends: only where a button of the application was pressed for it,
 // and the browser's own question was answered with yes. The choice is kept in this browser.
 
 const KEPT = "saliscope-notify";
@@ -10,13 +10,13 @@ function wanted() {
 }
 
 /** Shows it while the page is not in sight; the same event in several tabs is one notification. */
-export function notifyByBrowser(text, message) {
+export function notifyByBrowser(text, url, event) {
   if (!wanted() || !document.hidden) return;
-  const options = { tag: `benchmark-${message.benchmark}-${message.after}`, lang: document.documentElement.lang };
+  const options = { tag: `${url}#${event}`, lang: document.documentElement.lang };
   const notification = new window.Notification(text, options);
   notification.addEventListener("click", () => {
     window.focus();
-    window.location.assign(message.url);
+    window.location.assign(url);
     notification.close();
   });
 }
@@ -40,4 +40,12 @@ function prepare(part) {
   part.hidden = false;
 }
 
-for (const part of document.querySelectorAll("[data-notify]")) prepare(part);
+function prepareIn(root) {
+  for (const part of root.querySelectorAll("[data-notify]")) prepare(part);
+}
+
+prepareIn(document);
+document.addEventListener("htmx:load", (event) => {
+  // It also comes once for the whole page, which has been prepared.
+  if (event.target !== document.body) prepareIn(event.target);
+});

@@ -89,7 +89,8 @@ export function axis() {
 export function layout(more) {
   return {
     autosize: true,
-    margin: { l: 48, r: 12, t: 8, b: 44 },
+    // Room on the right for half of the last label, which is left out otherwise.
+    margin: { l: 48, r: 24, t: 8, b: 44 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: token("--font"), size: 12, color: token("--ink-soft") },

@@ -1,4 +1,4 @@
-// The page of a comparison: charts with a legend that hides results, maps side by side, and the job it waits for.
+// The page of a comparison: charts with a legend that hides results, and maps side by side.
 
 import { drawCharts, onThemeChange } from "./charts.js";
 import { LiveChannel } from "./live.js";
@@ -49,14 +49,10 @@ function prepareMaps() {
   const draw = () => {
     button.hidden = true;
     // Maps that were finished while the socket was away are asked for again with the next snapshot.
-    new LiveChannel(
-      images.dataset.socket,
-      (message) => {
-        if (message.type === "explanation") maps.receive(message);
-        if (message.type === "snapshot") maps.ask();
-      },
-      () => {},
-    );
+    new LiveChannel(images.dataset.socket, (message) => {
+      if (message.type === "explanation") maps.receive(message);
+      if (message.type === "snapshot") maps.ask();
+    });
   };
   const results = new Set([...images.querySelectorAll("[data-map]")].map((each) => each.dataset.method)).size;
   if (results <= FEW_RESULTS) draw();
@@ -66,22 +62,7 @@ function prepareMaps() {
   }
 }
 
-function watchJob() {
-  const job = document.getElementById("job");
-  const bar = job?.querySelector("progress");
-  if (!bar) return;
-  new LiveChannel(
-    job.dataset.socket,
-    (message) => {
-      bar.value = message.progress;
-      if (["ready", "failed", "cancelled"].includes(message.state)) window.location.reload();
-    },
-    () => {},
-  );
-}
-
 showLegend();
 window.addEventListener("load", drawAll);
 onThemeChange(drawAll);
 prepareMaps();
-watchJob();

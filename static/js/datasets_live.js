@@ -1,35 +1,47 @@
-// Pages that wait for data sets: shows how far they are unpacked, and loads the page again when one has got further.
+// Pages of data sets: what workers do with them arrives by a socket. How far a step is, is drawn at once; when a state or
+// a step changes the part of the page that shows data sets is fetched again.
 
+import { count } from "./figures.js";
 import { LiveChannel } from "./live.js";
 
-const place = document.querySelector("[data-datasets-socket]");
-let reloading = false;
+let channel = null;
+let watched = "";
 
-function shown(id) {
-  return place.querySelectorAll(`[data-dataset="${id}"]`);
+function refresh() {
+  // The title may just tell that something is done.
+  const swap = "outerHTML ignoreTitle:true";
+  window.htmx.ajax("GET", window.location.href, { target: "#datasets", select: "#datasets", swap });
 }
 
-function compare(row) {
-  for (const part of shown(row.id)) {
-    if (part.dataset.state === row.state || reloading) continue;
-    reloading = true;
-    window.location.reload();
-  }
-}
-
-function showProgress(message) {
-  for (const part of shown(message.id)) {
-    const bar = part.querySelector("progress");
-    if (!bar) continue;
-    bar.hidden = false;
-    bar.value = message.total ? message.done / message.total : 0;
-  }
+/** Whether the page shows another state or another step than the row has now. */
+function draw(row) {
+  const part = document.querySelector(`[data-dataset="${row.id}"]`);
+  if (!part) return false;
+  if (part.dataset.state !== row.state || part.dataset.step !== row.step) return true;
+  const bar = part.querySelector("progress");
+  if (!bar || !row.total) return false;
+  bar.hidden = false;
+  bar.max = row.total;
+  bar.value = row.done;
+  part.querySelector(".state").textContent = part.dataset.counted
+    .replace("{share}", String(Math.floor((100 * row.done) / row.total)))
+    .replace("{done}", count(row.done))
+    .replace("{total}", count(row.total));
+  return false;
 }
 
 function receive(message) {
-  if (message.type === "snapshot") message.rows.forEach(compare);
-  if (message.type === "dataset") compare(message);
-  if (message.type === "progress") showProgress(message);
+  const rows = message.type === "snapshot" ? message.rows : [message];
+  if (rows.map(draw).some(Boolean)) refresh();
 }
 
-if (place) new LiveChannel(place.dataset.datasetsSocket, receive, () => {});
+function watch() {
+  const live = document.getElementById("datasets")?.dataset.live ?? "";
+  if (live === watched) return;
+  channel?.close();
+  watched = live;
+  channel = live ? new LiveChannel(live, receive) : null;
+}
+
+watch();
+document.addEventListener("htmx:afterSettle", watch);

@@ -24,7 +24,8 @@ function fillIn(name, text) {
 function carry(link) {
   const address = new URL(link.href);
   for (const field of document.querySelectorAll(`[name^="${link.dataset.carries}-"]`)) {
-    address.searchParams.set(field.name, textOf(field.name));
+    const name = (link.dataset.as ?? link.dataset.carries) + field.name.slice(link.dataset.carries.length);
+    address.searchParams.set(name, textOf(field.name));
     address.searchParams.set("edited", "1");
   }
   link.href = address;

@@ -1,11 +1,30 @@
 // Importing a model: an architecture is chosen from those found, and the upload shows how far it is. Without this
 // script the form is sent by the browser itself.
 
+/** Fills the fields of the preprocessing in with what is usual for the architecture, but for those that were filled in by
+ * hand. */
+function propose(usual) {
+  for (const [name, text] of Object.entries(usual)) {
+    const field = document.getElementById(`id_${name}`);
+    if (field.value !== "" && field.value !== (field.dataset.proposed ?? "")) continue;
+    field.value = field.dataset.proposed = text;
+  }
+}
+
+const NOTHING_USUAL = { mean: "", std: "", size: "", pipeline: "", interpolation: "" };
+
+// A name that was typed rather than chosen, or that is none (any more).
+document.addEventListener("htmx:afterSettle", () => {
+  const { usual } = document.getElementById("architecture-matches")?.dataset ?? {};
+  propose(usual ? JSON.parse(usual) : NOTHING_USUAL);
+});
+
 function chooseArchitecture(button) {
   const name = document.getElementById("id_architecture");
   document.getElementById("id_library").value = button.dataset.library;
   name.value = button.dataset.architecture;
   document.getElementById("architecture-matches").replaceChildren();
+  propose(JSON.parse(button.dataset.usual));
   name.focus();
 }
 

@@ -1,5 +1,6 @@
 // The socket that every page of a member opens. What arrives is passed on as the document's event `member:TYPE`, so
-// that other modules can listen for their own topics; finished benchmarks are shown here, on whatever page it is.
+// that other modules can listen for their own topics; finished benchmarks and archives, and models and data sets whose
+// preparation has ended, are shown here, on whatever page it is.
 
 import { notifyByBrowser } from "./browser_notices.js";
 import { LiveChannel } from "./live.js";
@@ -11,7 +12,7 @@ const place = document.getElementById("member-live");
 const title = document.title;
 let unseen = [];
 
-const channel = new LiveChannel(address(), receive, () => {});
+const channel = new LiveChannel(address(), receive);
 
 /** A page that follows another one in this tab is told what finished on the way. */
 function address() {
@@ -25,19 +26,27 @@ function receive(message) {
     window.sessionStorage.setItem(KEPT, String(told));
     channel.path = address();
   }
-  if (message.type === "finished") showFinished(message);
+  if (message.type === "finished") showEnded(message, place.dataset[message.state], message.after);
+  if (message.type === "archive") {
+    showEnded(message, place.dataset[message.state === "ready" ? "archiveReady" : "archiveFailed"], `job-${message.job}`);
+  }
+  if (message.type.startsWith("prepared_")) {
+    const text = { ready: "preparedReady", failed: "preparedFailed", cancelled: "preparedCancelled" }[message.state];
+    showEnded(message, place.dataset[text], message.fence);
+  }
   document.dispatchEvent(new CustomEvent(`member:${message.type}`, { detail: message }));
 }
 
-function showFinished(message) {
-  const text = place.dataset[message.state].replace("{name}", message.name);
+/** `event` is another number for another end of the same thing. */
+function showEnded(message, template, event) {
+  const text = template.replace("{name}", message.name);
   if (document.hidden || window.location.pathname !== message.url) {
     unseen = [text.replace(/[.。]$/, ""), ...unseen];
     showInTitle();
   }
   if (window.location.pathname !== message.url) place.append(notice(text, message));
   while (place.childElementCount > MOST_SHOWN) place.firstElementChild.remove();
-  notifyByBrowser(text, message);
+  notifyByBrowser(text, message.url, event);
 }
 
 function showInTitle() {

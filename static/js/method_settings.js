@@ -174,7 +174,7 @@ class Preview {
       const rows = message.type === "snapshot" ? message.rows : [message];
       if (rows.some((row) => row.state !== "waiting")) this.renewFromWorker();
     };
-    this.channel = new LiveChannel(socket, receive, () => {});
+    this.channel = new LiveChannel(socket, receive);
   }
 
   renewFromWorker() {

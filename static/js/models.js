@@ -15,15 +15,18 @@ function megabytes(bytes) {
 }
 
 function refresh() {
-  window.htmx.ajax("GET", window.location.href, { target: "#models", select: "#models", swap: "outerHTML" });
+  // The title may just tell that something is done.
+  const swap = "outerHTML ignoreTitle:true";
+  window.htmx.ajax("GET", window.location.href, { target: "#models", select: "#models", swap });
 }
 
 function draw(row) {
   const element = shown(row.id);
   if (!element) return false;
-  if (element.dataset.state !== row.state || element.dataset.report !== row.report) return true;
+  const { state, step, report } = element.dataset;
+  if (state !== row.state || step !== row.step || report !== row.report) return true;
   const bar = element.querySelector("progress");
-  if (row.state !== "preparing" || !row.bytes_total || !bar) return false;
+  if (!row.bytes_total || !bar) return false;
   bar.hidden = false;
   bar.max = row.bytes_total;
   bar.value = row.bytes_done;
@@ -43,7 +46,7 @@ function watch() {
   if (live === watched) return;
   channel?.close();
   watched = live;
-  channel = live ? new LiveChannel(`/ws/models/?${live}`, receive, () => {}) : null;
+  channel = live ? new LiveChannel(`/ws/models/?${live}`, receive) : null;
 }
 
 watch();

@@ -30,6 +30,14 @@ function prepareReveals(root) {
   }
 }
 
+// Where the bar is wider than the window, the page's own entry is in sight.
+const nav = document.querySelector(".topnav");
+const here = nav?.querySelector("[aria-current]");
+if (here) {
+  const beyond = here.getBoundingClientRect().right - nav.getBoundingClientRect().right;
+  if (beyond > 0) nav.scrollLeft += beyond;
+}
+
 const pad = (number) => String(number).padStart(2, "0");
 
 export function localiseTimes(root) {

@@ -6,7 +6,6 @@ import { LiveChannel } from "./live.js";
 const SILENT_SECONDS = 15;
 
 const live = document.getElementById("workers-live");
-const connection = document.getElementById("workers-connection");
 let renderedAt = performance.now();
 let told = false;
 
@@ -34,14 +33,8 @@ function count() {
 
 setInterval(count, 1000);
 
-new LiveChannel(
-  live.dataset.socket,
-  () => {
-    // The first message says what the page shows already.
-    if (told) refresh();
-    told = true;
-  },
-  (connected) => {
-    connection.textContent = connected ? "" : connection.dataset.text;
-  },
-);
+new LiveChannel(live.dataset.socket, () => {
+  // The first message says what the page shows already.
+  if (told) refresh();
+  told = true;
+});

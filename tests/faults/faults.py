@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -25,6 +26,31 @@ HINTS = """
 from webapp.common.hints import _send
 for _ in range({number}):
     _send("workers.tasks.work_on_benchmarks", "benchmark")
+"""
+
+# What the studio's worker had is done so soon after it was killed, by the next one.
+STUDIO_SECONDS = 60.0
+PREPARE = """
+from webapp.library import services
+from webapp.library.models import Classifier
+row = Classifier.objects.get(key="shapes_vit")
+Classifier.objects.filter(pk=row.pk).update(state="failed")
+services.request_preparation(row)
+print("ROW from webapp.library.models import Classifier; row = Classifier.objects.get(pk=%d)" % row.pk)
+"""
+DRAW = """
+from webapp.accounts.models import User
+from webapp.benchmarks.methods import specified_method
+from webapp.library.models import Classifier, Dataset
+from webapp.studio.asking import ask_for_maps
+from webapp.studio.sources import Source, opened
+from django.utils import timezone
+shapes = Dataset.objects.get(name="Shapes")
+method = specified_method("sleeping", {"milliseconds": 5000, "seed": int(timezone.now().timestamp()) % 100_000}, None)
+row, = ask_for_maps(owner=User.objects.first(), classifier=Classifier.objects.get(key="shapes_cnn"),
+                    source=Source(shapes, opened(shapes).sample(0).identifier), target=1, methods=[method],
+                    with_curves=False)
+print("ROW from webapp.studio.models import Explanation; row = Explanation.objects.get(pk=%d)" % row.pk)
 """
 
 
@@ -55,6 +81,29 @@ def worker(laboratory: Laboratory, _benchmark: int) -> None:
 
 def workers_and_reconciler(laboratory: Laboratory, _benchmark: int) -> None:
     kill([*laboratory.application.pids("-n benchmark-"), *laboratory.application.pids("workers reconcile")])
+
+
+def studio_preparing(laboratory: Laboratory, _benchmark: int) -> None:
+    """The model is ready again, by the worker that the supervisor started in its place."""
+    studio_killed(laboratory, PREPARE, "preparing")
+
+
+def studio_drawing(laboratory: Laboratory, _benchmark: int) -> None:
+    studio_killed(laboratory, DRAW, "running")
+
+
+def studio_killed(laboratory: Laboratory, ask: str, at_work: str) -> None:
+    """Has the studio's worker do something, kills it when it is at it, and waits until that is done all the same."""
+    row = laboratory.application.shell(ask).split("ROW")[1].strip()
+
+    def state() -> str:
+        return laboratory.application.shell(f"{row}; print('STATE', row.state)").split("STATE")[1].strip()
+
+    wait_until(lambda: state() == at_work)
+    kill(laboratory.application.pids("-n studio@"))
+    begin = time.monotonic()
+    wait_until(lambda: state() == "ready", STUDIO_SECONDS)
+    print(f"{at_work}: ready {time.monotonic() - begin:.1f} s after its worker was killed", flush=True)
 
 
 def supervisor(laboratory: Laboratory, _benchmark: int) -> None:
@@ -125,6 +174,26 @@ def database_away(laboratory: Laboratory, _benchmark: int) -> None:
     connection.close()
 
 
+def database_vanished(laboratory: Laboratory, _benchmark: int) -> None:
+    """Its machine is gone from the network: connections stay open, and nothing that is sent arrives."""
+    assert laboratory.postgres is not None
+    port = str(laboratory.postgres.port)
+    rules = [("INPUT", "-p", "tcp", way, port, "-j", "DROP") for way in ("--dport", "--sport")]
+    try:
+        for rule in rules:
+            subprocess.run(["iptables", "-w", "-I", *rule], check=True)
+        time.sleep(LONG_SECONDS)
+    finally:
+        for rule in rules:
+            subprocess.run(["iptables", "-w", "-D", *rule], check=False)
+
+
+def firewall(laboratory: Laboratory) -> Any:
+    if os.getuid() != 0 or shutil.which("iptables") is None:
+        raise Missing("Only root, and with iptables, may drop what is sent to the database.")
+    return nullcontext()
+
+
 def worker_stopped(laboratory: Laboratory, benchmark: int) -> None:
     """SIGSTOP while it has a shard, past its lease, then SIGCONT; the other machine goes on."""
     own = f"benchmark-cpu@{socket.gethostname()}"
@@ -157,6 +226,12 @@ def first_worker_ends(laboratory: Laboratory, benchmark: int) -> None:
     """The machine with the wrong clock is left alone with the work for a while."""
     kill(laboratory.first_machine_pids("-n benchmark-"))
     wait_until(lambda: laboratory.observer.claimed_for(benchmark, f"benchmark-cpu@{SECOND_MACHINE}"))
+
+
+def machine_in_trouble(laboratory: Laboratory, benchmark: int) -> None:
+    """Nothing more is done to it: it takes shards, can't begin, and leaves them to the first machine."""
+    wait_until(lambda: laboratory.observer.told_of(benchmark, "worker_trouble") > 0)
+    assert laboratory.observer.told_of(benchmark, "shard_retried") == 0
 
 
 def disk_full(laboratory: Laboratory, _benchmark: int) -> None:
@@ -220,6 +295,12 @@ def with_second_machine(clock: str = "") -> Callable[[Laboratory], Any]:
     return lambda laboratory: laboratory.second_machine(clock)
 
 
+def with_second_machine_without_weights(laboratory: Laboratory) -> Any:
+    empty = laboratory.application.state_dir / "no-weights"
+    empty.mkdir(exist_ok=True)
+    return laboratory.second_machine(FAULTS_WITHOUT_WEIGHTS=str(empty))
+
+
 def small_disk(laboratory: Laboratory) -> Any:
     if not laboratory.has_small_disk:
         raise Missing("Only root may mount a small disk.")
@@ -230,6 +311,8 @@ FAULTS = (
     Fault("SIGKILL of the pool's child", pool_child),
     Fault("SIGKILL of a whole worker", worker),
     Fault("SIGKILL of worker and reconciler", workers_and_reconciler),
+    Fault("SIGKILL of the studio's worker while it prepares a model", studio_preparing),
+    Fault("SIGKILL of the studio's worker while it draws a map", studio_drawing),
     Fault("SIGKILL of the supervisor, started again", supervisor),
     Fault("SIGKILL of the web server", web_server),
     Fault("SIGKILL of the broker", broker),
@@ -238,8 +321,10 @@ FAULTS = (
     Fault("FLUSHALL", flush_all),
     Fault("SIGKILL of the database, started again", database_killed, only="lab"),
     Fault("database away for 60 s", database_away, only="lab"),
+    Fault("database's machine vanished for 60 s", database_vanished, firewall, only="lab"),
     Fault("database locked for 60 s", database_away, only="sqlite"),
     Fault("a worker stopped past its lease, then continued", worker_stopped, with_second_machine()),
+    Fault("a second machine without the weights", machine_in_trouble, with_second_machine_without_weights),
     Fault("visibility timeout of 1 s, shorter than many a task", duplicated_messages, short_visibility),
     Fault("300 messages too many", duplicated_messages),
     Fault("every message lost for 20 s", lost_messages),

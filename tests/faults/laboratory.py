@@ -98,14 +98,15 @@ class Laboratory:
         return balloon
 
     @contextmanager
-    def second_machine(self, clock: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    def second_machine(self, clock: str = "", **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         """`python -m workers` under another host name; `clock` as `faketime` takes it ("+1h"): its clock is wrong.
+        `settings`: what else is different in its environment.
 
         Raises Missing where that cannot be simulated.
         """
         if os.getuid() != 0:
             raise Missing("Only root may give a process another host name.")
-        environment = self.application.environment | {"SALISCOPE_SECOND_MACHINE": "yes"}
+        environment = self.application.environment | {"SALISCOPE_SECOND_MACHINE": "yes"} | settings
         if clock:
             if not FAKETIME.exists():
                 raise Missing("libfaketime is not on this machine.")

@@ -45,6 +45,8 @@ class Trial:
 def run_trial(laboratory: Laboratory, fault: Fault) -> Trial:
     """Never raises: what goes wrong is the trial's result, and the next one begins."""
     try:
+        # What the fault before has broken may still be coming back.
+        laboratory.application.wait_until_well()
         with fault.around(laboratory):
             return _run(laboratory, fault)
     except Missing as missing:

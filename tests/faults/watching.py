@@ -146,6 +146,13 @@ class Observer:
         )
         return bool(found and found[0])
 
+    def told_of(self, benchmark: int, kind: str) -> int:
+        """How many events of a kind it has."""
+        found = self._row(
+            f"SELECT count(*) FROM benchmarks_benchmarkevent WHERE benchmark_id = {benchmark} AND kind = '{kind}'"
+        )
+        return found[0] if found else 0
+
     def _row(self, statement: str) -> Any:
         try:
             if self._url:

@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from saliency_core.errors import WeightsError
 from tests.hostile.test_model_files import HARMLESS
 from workers import model_file_sandbox
 from workers.model_file_sandbox import PREFIX, REPOSITORY, convert_in_sandbox
+from workers.sandbox import gaps
 
 PROBE = """
 import json, os, resource, socket, sys
@@ -113,6 +115,39 @@ def test_a_confined_process_reaches_no_network(answer: dict[str, object]) -> Non
         assert all(answer[name] for name in MAY_NOT_BY_FILTER), answer
 
 
+def test_what_the_system_does_not_grant_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gaps, "_told", set())
+    whole = ["user namespace", "network namespace", "no new privileges", "landlock 7", "system calls"]
+    container = ["no new privileges", "landlock 3", "system calls"]  # no namespaces there
+    with capture_logs() as told:
+        assert gaps.tell_of_gaps(whole) == gaps.tell_of_gaps(container) == []
+        assert gaps.tell_of_gaps(["no new privileges", "system calls"]) == ["files"]
+        assert gaps.tell_of_gaps([]) == ["files", "network", "programs", "privileges"]
+        assert gaps.tell_of_gaps([]) == ["files", "network", "programs", "privileges"]
+    assert [line["missing"] for line in told] == [["files"], ["network", "programs", "privileges"]]
+    assert {(line["event"], line["log_level"]) for line in told} == {("sandbox_incomplete", "warning")}
+    assert "it can read other files of its user" in told[0]["reason"]
+
+
+def test_what_this_machine_grants_is_what_a_confined_process_says(answer: dict[str, object]) -> None:
+    assert gaps.sandbox_of_this_machine() == (" ".join(gaps.gaps(answer["granted"])) or "complete")
+
+
+def test_a_conversion_tells_what_it_was_not_granted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[list[str]] = []
+    monkeypatch.setattr(gaps, "tell_of_gaps", lambda granted: said.append(list(granted)))
+    file = tmp_path / "weights.pt"
+    file.write_bytes(HARMLESS)
+    convert_in_sandbox(file, tmp_path / "kept")
+    file.write_bytes(b"no weights")
+    with pytest.raises(WeightsError):
+        convert_in_sandbox(file, tmp_path / "kept")
+    assert len(said) == 2
+    if sys.platform == "linux":
+        assert "no new privileges" in said[0]
+        assert said[1] == said[0]
+
+
 def test_a_killed_process_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is killed while it works, as its time is over."""
     monkeypatch.setattr(model_file_sandbox, "WALL_SECONDS", 0.4)
@@ -143,8 +178,7 @@ def test_a_result_that_is_not_what_it_says_is_not_taken(tmp_path: Path, name: st
     out.mkdir()
     (out / name.replace("/", "_")).write_text("evil")
     with pytest.raises(WeightsError, match="ended in a way"):
-        model_file_sandbox._taken(out, tmp_path / "kept", "weights.pt")
-    assert not (tmp_path / "kept").exists()
+        model_file_sandbox._taken(out, "weights.pt")
 
 
 def test_a_link_as_the_result_is_not_taken(tmp_path: Path) -> None:
@@ -152,6 +186,6 @@ def test_a_link_as_the_result_is_not_taken(tmp_path: Path) -> None:
     out.mkdir()
     secret.write_text("secret")
     digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
-    (out / f"{digest}.onnx").symlink_to(secret)
+    (out / f"{digest}.safetensors").symlink_to(secret)
     with pytest.raises(WeightsError, match="ended in a way"):
-        model_file_sandbox._taken(out, tmp_path / "kept", "weights.pt")
+        model_file_sandbox._taken(out, "weights.pt")

@@ -74,6 +74,8 @@ def test_workers_of_another_machine_can_fetch_what_they_lack() -> None:
         assert given["SALISCOPE_WORKER_TOKEN"] == "${SALISCOPE_WORKER_TOKEN:?set it in docker/.env}"
         assert given["SALISCOPE_DATASET_ROOTS"] == "/datasets"
         assert service["command"].startswith("python -m workers --no-studio")
+        # It signs nothing: who has a worker's machine cannot make sessions.
+        assert "SECRET_KEY" not in given
     web = compose("compose.yaml")["services"]["web"]
     assert web["environment"]["SALISCOPE_WORKER_TOKEN"] == "${SALISCOPE_WORKER_TOKEN:-}"
     known = {line.lstrip("#").partition("=")[0] for line in (DOCKER / "example.env").read_text().splitlines()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 
+from webapp.backups.installation import files
 from webapp.environment import REPOSITORY
 
 FILL = """
@@ -155,3 +157,42 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(
     assert "The backup is damaged: state/weights/ab.safetensors" in refused.stderr
     assert not (new / "saliscope.sqlite3").exists() or (new / "saliscope.sqlite3").stat().st_size == 0
     assert "exists already" in manage(old, "", "back_up_installation", str(backup)).stderr
+
+
+def test_files_that_go_away_meanwhile_are_passed_over_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a worker removes what it has done with: a file before its turn, and a folder while it is walked through."""
+    state, backup = tmp_path / "state", tmp_path / "backup"
+    for name in ("uploads/a/weights.pt", "uploads/b/weights.pt", "weights/ab.safetensors", "weights/cd.part"):
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_bytes(b"content")
+    copy = shutil.copy2
+
+    def copied(source: Path, target: Path) -> object:
+        if source == state / "uploads/a/weights.pt":
+            shutil.rmtree(state / "uploads/b")
+        if source == state / "weights/cd.part":
+            source.unlink()
+        return copy(source, target)
+
+    monkeypatch.setattr(files.shutil, "copy2", copied)
+    assert files.copy_state(state, backup) == ["weights/cd.part"]
+    assert names_below(backup) == ["state/uploads/a/weights.pt", "state/weights/ab.safetensors"]
+
+
+def test_a_full_disk_ends_a_backup_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tmp_path / "state"
+    (state / "weights").mkdir(parents=True)
+    (state / "weights" / "ab.safetensors").write_bytes(b"weights")
+
+    def full(_source: Path, _target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.shutil, "copy2", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        files.copy_state(state, tmp_path / "backup")
+
+
+def names_below(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())

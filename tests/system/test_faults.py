@@ -1,22 +1,31 @@
-"""Workers killed in the middle: the benchmark completes, every image once, with the figures of an undisturbed run."""
+"""Workers killed and stopped, database and broker away: the benchmark completes, every image once, with the figures of
+an undisturbed run.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
+import psycopg2
 import pytest
+import redis
 
 from tests.application import Application
+from tests.conftest import delete_keys
 from tests.system.conftest import started
+from webapp import embedded_broker
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
 
 IMAGES = 3
+AWAY_SECONDS = 4.0
 QUEUE = """
 from webapp.accounts.models import User
 from webapp.accounts.services import sign_up
@@ -99,11 +108,29 @@ def application(installed: Application) -> Iterator[Application]:
         yield application
 
 
-def test_killed_workers_cost_time_and_nothing_else(application: Application) -> None:
-    undisturbed = wait_for(application, queue(application), lambda seen: seen["state"] == "succeeded")
-    assert undisturbed["shards"] == IMAGES
-    assert [kind for _, kind in undisturbed["events"]].count("shard_done") == IMAGES
+@pytest.fixture(scope="module")
+def undisturbed(application: Application) -> dict[str, Any]:
+    found = wait_for(application, queue(application), lambda seen: seen["state"] == "succeeded")
+    assert found["shards"] == IMAGES
+    assert [kind for _, kind in found["events"]].count("shard_done") == IMAGES
+    return found
 
+
+def assert_nothing_was_lost(disturbed: dict[str, Any], undisturbed: dict[str, Any]) -> None:
+    assert disturbed["images"] == undisturbed["images"]
+    assert len(set(disturbed["images"])) == IMAGES
+    assert disturbed["failures"] == []
+    assert disturbed["results"] == IMAGES
+    assert disturbed["figures"] == undisturbed["figures"]
+    assert disturbed["curves"] == undisturbed["curves"]
+    assert without_times(disturbed["summary"]) == without_times(undisturbed["summary"])
+    numbers = [seq for seq, _ in disturbed["events"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_killed_workers_cost_time_and_nothing_else(
+    application: Application, undisturbed: dict[str, Any]
+) -> None:
     benchmark = queue(application)
     wait_for(application, benchmark, in_the_middle)
     os.kill(pool_child(application), signal.SIGKILL)
@@ -123,17 +150,71 @@ def test_killed_workers_cost_time_and_nothing_else(application: Application) -> 
     application.start()
     disturbed = wait_for(application, benchmark, lambda seen: seen["state"] == "succeeded")
 
-    assert disturbed["images"] == undisturbed["images"]
-    assert len(set(disturbed["images"])) == IMAGES
-    assert disturbed["failures"] == []
-    assert disturbed["results"] == IMAGES
-    assert disturbed["figures"] == undisturbed["figures"]
-    assert disturbed["curves"] == undisturbed["curves"]
-    assert without_times(disturbed["summary"]) == without_times(undisturbed["summary"])
-    numbers = [seq for seq, _ in disturbed["events"]]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert_nothing_was_lost(disturbed, undisturbed)
     # Once for every kill; a machine so busy that a lease runs out may add more.
     assert [kind for _, kind in disturbed["events"]].count("shard_retried") >= 3
+
+
+@contextmanager
+def database_away(application: Application) -> Iterator[None]:
+    """PostgreSQL ends every connection and takes no new one; SQLite's file is locked by another program."""
+    url = application.environment.get("DATABASE_URL", "")
+    if not url:
+        with closing(sqlite3.connect(application.state_dir / "saliscope.sqlite3", timeout=30)) as connection:
+            connection.isolation_level = None
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.execute("ROLLBACK")
+        return
+    server, _, name = url.rpartition("/")
+    with closing(psycopg2.connect(f"{server}/postgres")) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+        try:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            cursor.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+    application.close_shell()  # its connection is gone as well
+
+
+def flush_broker(application: Application) -> None:
+    """FLUSHALL, or on a server that others use too, all keys of this installation."""
+    if "REDIS_URL" in application.environment:
+        delete_keys(application.environment["REDIS_URL"], application.environment["SALISCOPE_QUEUE_PREFIX"])
+    else:
+        with redis.Redis.from_url(embedded_broker.url(application.state_dir)) as client:
+            client.flushall()
+
+
+def test_outages_cost_time_and_nothing_else(application: Application, undisturbed: dict[str, Any]) -> None:
+    """The database is away while a shard is computed; the worker stands still past its lease, and meanwhile the broker
+    forgets everything.
+    """
+    benchmark = queue(application)
+    wait_for(application, benchmark, in_the_middle)
+    with database_away(application):
+        time.sleep(AWAY_SECONDS)
+    wait_for(application, benchmark, lambda seen: seen["results"] >= 1 and in_the_middle(seen))
+    worker = application.pids("-n benchmark-")
+    for pid in worker:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        held = look(application, benchmark)
+        assert len(held["running"]) == 1
+        flush_broker(application)
+        taken_away = wait_for(application, benchmark, lambda seen: not seen["running"])
+    finally:
+        for pid in worker:
+            os.kill(pid, signal.SIGCONT)
+    assert taken_away["results"] == held["results"]
+    disturbed = wait_for(application, benchmark, lambda seen: seen["state"] == "succeeded")
+    assert application.pids("-n benchmark-") == worker, "the same processes went on"
+    assert_nothing_was_lost(disturbed, undisturbed)
+    assert [kind for _, kind in disturbed["events"]].count("shard_retried") >= 1
 
 
 def test_stopping_gives_the_shard_back_and_starting_goes_on(application: Application) -> None:

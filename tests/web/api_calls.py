@@ -63,11 +63,13 @@ def small_png() -> bytes:
     return content.getvalue()
 
 
-def finished_benchmark(owner: User, **fields: Any) -> Benchmark:
-    """Eight images, one of which failed."""
-    benchmark = factories.running_benchmark(owner, images=8, per_shard=4, **fields)
+def finished_benchmark(
+    owner: User, images: int = 8, failed: tuple[int, ...] = (5,), **fields: Any
+) -> Benchmark:
+    """Eight images, one of which failed, unless told otherwise."""
+    benchmark = factories.running_benchmark(owner, images=images, per_shard=4, **fields)
     for shard in benchmark.shards.all():
-        columns = factories.columns(shard.start, shard.stop, failed=(5,) if shard.start == 4 else ())
+        columns = factories.columns(shard.start, shard.stop, failed=failed)
         scalars, curves = columns.pack()
         ShardResult.objects.create(shard=shard, scalars=scalars, curves=curves)
     benchmark.shards.update(

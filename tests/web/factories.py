@@ -151,5 +151,9 @@ def columns(start: int, stop: int, *, failed: tuple[int, ...] = ()) -> Columns:
             name: np.tile(insertion[:, None], (1, 113)).astype(np.float32)
             for name in ("insertion", "deletion")
         },
-        failures=[{"index": index, "image": f"{index:03}.jpg", "reason": "truncated"} for index in failed],
+        failures=[
+            {"index": index, "image": f"{index:03}.jpg", "reason": "truncated"}
+            for index in failed
+            if start <= index < stop
+        ],
     )

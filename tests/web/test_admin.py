@@ -19,7 +19,7 @@ from webapp.accounts.models import User
 from webapp.accounts.tokens import create_token
 from webapp.benchmarks.models import Benchmark, BenchmarkPin, ExpectedCode, SavedView, Turn
 from webapp.jobs.models import Job
-from webapp.library.models import ForwardRate, MethodSettings
+from webapp.library.models import Classifier, ForwardRate, MethodSettings
 from webapp.studio.models import Picture, Prediction
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,7 @@ def rows() -> None:
     classifier = factories.classifier(owner=owner)
     benchmark = finished_benchmark(owner, classifier=classifier)
     benchmark.shards.update(worker=factories.node())
+    benchmark.troubles.create(worker=factories.node(), not_before=timezone.now(), reason="It can't be read.")
     benchmark.shares.create(user=factories.member())
     benchmark.tags.create(name="first")
     BenchmarkPin.objects.create(benchmark=benchmark, user=owner)
@@ -79,6 +80,31 @@ def page_of(row: Model) -> str:
 
 def test_every_model_is_there() -> None:
     assert [model.__name__ for model in OURS if not admin.site.is_registered(model)] == []
+
+
+def test_models_are_called_in_both_languages(client: Client, staff: User) -> None:
+    rows()
+
+    def names() -> dict[str, str]:
+        opened = client.get(reverse("admin:index"))
+        return {
+            model["object_name"]: model["name"]
+            for app in opened.context["app_list"]
+            for model in app["models"]
+        }
+
+    english = names()
+    assert (english["MethodSettings"], english["ResultSummary"]) == (
+        "Members' settings of methods", "Figures of results",
+    )  # fmt: skip
+    client.cookies["django_language"] = "zh-hans"
+    chinese = names()
+    assert (chinese["Classifier"], chinese["ExpectedCode"], chinese["WorkerNode"]) == (
+        "模型", "应运行的代码", "工作进程",
+    )  # fmt: skip
+    assert [model.__name__ for model in OURS if chinese[model.__name__].isascii()] == []
+    assert "Saliscope 管理" in client.get(reverse("admin:index")).content.decode()
+    assert "选择模型查看" in client.get(list_of(Classifier)).content.decode()
 
 
 def test_lists_need_the_same_few_queries_however_many_rows(client: Client, staff: User) -> None:

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.core.datasets.archive_builders import picture, zipped
 from tests.web import factories
-from tests.web.api_calls import script_of
+from tests.web.api_calls import administrator, script_of
 from webapp.library import dataset_services as services
 from webapp.library.models import Dataset
 from workers.dataset_preparation import prepare_dataset
@@ -45,6 +45,15 @@ def test_an_archive_is_uploaded_and_read(places: Path) -> None:
     assert refused.status_code == 400
     assert list(refused.json()) == ["name"]
     assert list(script.upload("datasets", {"name": "Three"}).json()) == ["archive"]
+
+
+def test_a_preparation_is_cancelled_once(places: Path) -> None:
+    row = factories.dataset(owner=factories.member(), name="Set", state="waiting")
+    script = script_of(row.owner)
+    answer = script.post(f"datasets/{row.pk}/cancel")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    again = script.post(f"datasets/{row.pk}/cancel")
+    assert (again.status_code, again.json()) == (409, {"detail": ["Set is not being prepared any more."]})
 
 
 def test_images_come_in_pages_with_their_ground_truth(places: Path) -> None:
@@ -87,3 +96,28 @@ def test_renaming_sharing_and_deleting(places: Path) -> None:
     assert not Dataset.objects.exists()
     # Only what was unpacked for it is removed with it.
     assert (places / "masked").is_dir()
+
+
+def test_administrators_look_at_folders_of_the_server_and_register_them(places: Path, settings) -> None:
+    settings.DATASET_ROOTS = (places,)
+    factories.masked_dataset(places / "masked")
+    Dataset.objects.all().delete()
+    asking = administrator()
+    script = script_of(asking)
+    wanted = {"path": str(places / "masked")}
+    looked = script.post("datasets/folders", wanted | {"dry_run": True})
+    assert looked.status_code == 200
+    assert (looked.json()["format"], looked.json()["images"]) == ("masked-folder", 2)
+    assert list(script.post("datasets/folders", wanted).json()) == ["name"]
+    assert not Dataset.objects.exists()
+    made = script.post("datasets/folders", wanted | {"name": "Masked"})
+    assert (made.status_code, made.json()["state"], made.json()["owner"]) == (201, "waiting", None)
+    assert made.json()["path"] == wanted["path"]
+    assert Dataset.objects.get().asked_by == asking
+    gone = script.post("datasets/folders", {"path": str(places / "gone"), "dry_run": True})
+    assert gone.status_code == 400 and list(gone.json()) == ["path"]
+    outside = script.post("datasets/folders", {"path": "/etc", "name": "System"})
+    assert outside.status_code == 400
+    assert (
+        script_of(factories.member()).post("datasets/folders", wanted | {"name": "Mine"}).status_code == 403
+    )

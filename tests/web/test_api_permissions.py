@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -19,7 +19,7 @@ from webapp.accounts.models import ApiToken
 from webapp.accounts.tokens import create_token
 from webapp.api.urls import urlpatterns
 from webapp.backups.services import request_backup
-from webapp.benchmarks import exports
+from webapp.benchmarks.archives import request_archive
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.sharing import share_with_lab, share_with_member
 from webapp.studio.asking import ask_for_prediction
@@ -66,10 +66,18 @@ ROUTES = [
     own("classifier", "classifiers/{classifier}"),
     own("classifier", "classifiers/{unused}", "delete", 204),
     own("classifier", "classifiers/{classifier}", "patch", body=lambda rows: {"name": "Renamed"}),
+    own(
+        "classifier",
+        "classifiers/{classifier}",
+        "patch",
+        body=lambda rows: {"preprocessing": {"pipeline": "resize_crop"}},
+    ),
     own("classifier_compatibility", "classifiers/{classifier}/compatibility"),
     own("classifier_compatibility", "classifiers/{classifier}/compatibility", "post"),
     Route("architectures", "architectures?search=resnet50"),
     own("prepare_classifier", "classifiers/{classifier}/prepare", "post"),
+    # Nothing is being prepared: its owner is told so.
+    own("cancel_preparation", "classifiers/{classifier}/cancel", "post", 409),
     own("classifier_settings", "classifiers/{classifier}/settings"),
     own("classifier_settings", "classifiers/{classifier}/settings", "delete", 204),
     own("method_settings", "classifiers/{classifier}/settings/grad_cam"),
@@ -81,6 +89,7 @@ ROUTES = [
     ),
     own("method_settings", "classifiers/{classifier}/settings/grad_cam", "delete", 204),
     Route("datasets", "datasets"),
+    Route("dataset_folders", "datasets/folders", "post", 403, 403, 400),  # no path given
     Route("dataset", "datasets/{dataset}"),
     # An upload without a file, and of JSON: understood of nobody.
     Route("datasets", "datasets", "post", 415, 415, 415),
@@ -89,6 +98,7 @@ ROUTES = [
     own("dataset", "datasets/{own_dataset}", "delete", 204),
     # The lab's are changed by administrators; this one is in use.
     Route("dataset", "datasets/{dataset}", "delete", 404, 404, 409),
+    own("cancel_dataset", "datasets/{own_dataset}/cancel", "post", 409),
     own("dataset_images", "datasets/{own_dataset}/images"),
     own("dataset_image_file", "datasets/{own_dataset}/images/0/image.webp"),
     own("dataset_masks_file", "datasets/{own_dataset}/images/0/masks.png"),
@@ -120,7 +130,11 @@ ROUTES = [
     own("benchmark_table", "benchmarks/{benchmark}/tables/summary.csv"),
     own("benchmark_latex", "benchmarks/{benchmark}/tables.tex"),
     own("benchmark_document", "benchmarks/{benchmark}/document.json"),
-    own("benchmark_archive", "benchmarks/{benchmark}/everything.zip"),
+    # Asked for, not made yet.
+    own("benchmark_archive", "benchmarks/{benchmark}/archive"),
+    own("benchmark_archive", "benchmarks/{benchmark}/archive", "post", 202),
+    own("benchmark_archive", "benchmarks/{benchmark}/archive", "delete", 204),
+    own("benchmark_archive_file", "benchmarks/{benchmark}/everything.zip", owner=409),
     own("benchmark_report", "benchmarks/{benchmark}/report.txt"),
     own("benchmark_results", "benchmarks/{benchmark}/results.json"),
     own("benchmark_events", "benchmarks/{benchmark}/events"),
@@ -151,6 +165,9 @@ ROUTES = [
     own("explanation", "explanations/{explanation}"),
     own("explanation_overlay", "explanations/{explanation}/overlay.webp"),
     own("explanation_map", "explanations/{explanation}/map.npy"),
+    own("explanation_cut_outs", "explanations/{explanation}/cut-outs"),
+    # Its data set has no folder here.
+    own("explanation_cut_out", "explanations/{explanation}/cut-out.png", owner=409),
     Route("explanations", "explanations", "post", 201, 400, 400, lambda rows: map_request(rows)),
     own("explanation", "explanations/{explanation}", "patch", body=lambda rows: {"pinned": True}),
     own("cancel_explanation", "explanations/{explanation}/cancel", "post", 204),
@@ -177,17 +194,9 @@ def map_request(rows: dict[str, Any]) -> dict[str, Any]:
     return image_request(rows) | {"target": 1, "methods": [{"key": "gradient"}]}
 
 
-def archive_in(folder: Path) -> Path:
-    path = folder / "everything.zip"
-    path.write_bytes(b"a zip")
-    return path
-
-
 @pytest.fixture
-def rows(settings, tmp_path, monkeypatch) -> dict[str, Any]:
+def rows(settings, tmp_path) -> dict[str, Any]:
     settings.EXPLANATIONS_DIR = settings.UPLOADS_DIR = tmp_path
-    # Making one is another process, with a database of its own: what it would make is there.
-    monkeypatch.setattr(exports, "archive_path", lambda benchmark: archive_in(tmp_path))
     owner = factories.member()
     classifier = factories.classifier(owner=owner, class_names=["cat", "dog"])
     benchmark = finished_benchmark(owner, classifier=classifier)
@@ -197,13 +206,14 @@ def rows(settings, tmp_path, monkeypatch) -> dict[str, Any]:
     Explanation.objects.update(state=Explanation.State.READY)
     folder = explanation_folder(explanation)
     folder.mkdir(parents=True)
-    for name in ("overlay.webp", "map.npy"):
-        (folder / name).write_bytes(b"a map")
+    (folder / "overlay.webp").write_bytes(b"a map")
+    np.save(folder / "map.npy", np.zeros((4, 4), np.float32))
     picture = keep_picture(owner=owner, upload=SimpleUploadedFile("a.png", small_png()))
     source = Source(None, "", picture)
     prediction = ask_for_prediction(owner=owner, classifier=classifier, source=source)
     deleted = finished_benchmark(owner, classifier=classifier, dataset=benchmark.dataset)
     delete_benchmark(deleted)
+    request_archive(owner=owner, benchmark=benchmark)
     shared_member = factories.member()
     share_with_member(benchmark, member=shared_member.username)
     return {

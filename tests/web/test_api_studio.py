@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from PIL import Image
 
 from tests.web import factories
 from tests.web.api_calls import Script, script_of, small_png
 from webapp.accounts.models import User
-from webapp.library.models import Classifier
+from webapp.library.models import Classifier, Dataset
 from webapp.studio import services
 from webapp.studio.models import Explanation, State
 
@@ -111,3 +115,56 @@ def test_another_members_picture_cannot_be_named(image: dict[str, int]) -> None:
 def test_a_file_that_is_no_picture_is_refused(script: Script) -> None:
     answer = script.upload("pictures", {"file": SimpleUploadedFile("a.png", b"GIF89a")})
     assert answer.status_code == 400 and "is not a JPEG, PNG or WebP" in str(answer.json())
+
+
+def test_cut_outs_and_their_agreement_with_the_object(script: Script, owner: User, tmp_path: Path) -> None:
+    """Of 8 x 8 pixels the object is the left half; the map is highest in the top half, row by row."""
+    preprocessing = {
+        "pipeline": "squash",
+        "size": 8,
+        "mean": [0, 0, 0],
+        "std": [1, 1, 1],
+        "interpolation": "bilinear",
+    }
+    names = {"class_names": ["cat", "dog"], "family": "cnn", "activation": "softmax"}
+    dataset = factories.masked_dataset(tmp_path / "masked", owner=owner)
+    row = Explanation.objects.create(
+        owner=owner,
+        classifier=factories.classifier(preprocessing=preprocessing, description=names),
+        dataset=dataset,
+        image="images/cat.png",
+        pipeline="squash",
+        size=8,
+        method="gradient",
+        target=0,
+        digest="ab" * 32,
+        state=State.READY,
+        curves={"cut_outs": {"shares": [25, 50], "black": [0.25, 0.5]}},
+    )
+    folder = services.explanation_folder(row)
+    folder.mkdir(parents=True)
+    np.save(folder / "map.npy", np.arange(64, 0, -1, dtype=np.float32).reshape(8, 8))
+    found = script.get(f"explanations/{row.pk}/cut-outs", {"share": [25, 60]}).json()
+    assert found.get("object_known") is True, found
+    assert found["cut_outs"] == [
+        # 16 pixels, 8 of them among the object's 32; of 38 pixels (4 rows and 6), 20.
+        {"share": 25.0, "pixels": 16, "probability": 0.25, "iou": 0.2, "precision": 0.5, "recall": 0.25},
+        {
+            "share": 60.0,
+            "pixels": 38,
+            "probability": None,
+            "iou": 20 / 50,
+            "precision": 20 / 38,
+            "recall": 0.625,
+        },
+    ]
+    assert len(script.get(f"explanations/{row.pk}/cut-outs").json()["cut_outs"]) == 19
+    file = script.get(f"explanations/{row.pk}/cut-out.png", {"share": 50, "rest": "transparent"})
+    pixels = np.asarray(Image.open(BytesIO(file.content)))
+    assert pixels.shape == (8, 8, 4)
+    assert pixels[3, 7].tolist() == [0, 128, 128, 255] and pixels[4, 0].tolist() == [0, 0, 0, 0]
+    for query in ({"share": 101}, {"rest": "white"}, {"share": "half"}):
+        assert script.get(f"explanations/{row.pk}/cut-out.png", query).status_code == 400, query
+    # Once the member sees the data set no more, nor its images.
+    Dataset.objects.filter(pk=dataset.pk).update(owner=factories.member())
+    assert script.get(f"explanations/{row.pk}/cut-out.png").status_code == 404

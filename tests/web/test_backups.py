@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import os
 import zipfile
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
+from saliency_core.experiments.columns import Columns
 from tests.web import factories, many_methods
 from tests.web.api_calls import administrator, script_of
 from tests.web.test_comparisons import finished
@@ -22,14 +29,29 @@ from webapp.backups import services
 from webapp.backups.restoring import BackupProblem, restore_backup
 from webapp.backups.writing import write_backup
 from webapp.benchmarks import exports
-from webapp.benchmarks.models import Benchmark, BenchmarkShare, BenchmarkTag, SavedView
+from webapp.benchmarks.archives import archive_notice, request_archive
+from webapp.benchmarks.deletion import BEING_RESTORED, deleted_benchmarks
+from webapp.benchmarks.models import Benchmark, BenchmarkShare, BenchmarkTag, SavedView, ShardResult
+from webapp.benchmarks.services import resume_benchmark
+from webapp.benchmarks.transitions import TransitionRefused
 from webapp.jobs.models import Job
-from webapp.jobs.services import JobLost, claim_job, remove_old_jobs
+from webapp.jobs.services import (
+    JobLost,
+    claim_job,
+    fail_job,
+    job_group,
+    reclaim_lost_jobs,
+    remove_old_jobs,
+)
+from webapp.jobs.stray_files import remove_stray_job_files
 from webapp.library.models import Classifier, Dataset, MethodSettings
+from webapp.library.services import discard_weights
+from webapp.studio.services import explain_benchmark_images
 from workers import jobs, reconciler
 
 pytestmark = pytest.mark.django_db
 PAGE = "/account/backup/"
+SHA256 = hashlib.sha256(b"the weights").hexdigest()
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +72,11 @@ def member(client: Client) -> User:
 
 def everything(benchmark: Benchmark) -> dict[str, object]:
     """All that a benchmark shows and lets take away, without numbers of rows and of the server."""
-    reconciler.reconcile()
+    for _ in range(40):
+        reconciler.reconcile()
+        benchmark.refresh_from_db()
+        if benchmark.figures_complete:
+            break
     places = [
         (m, e)
         for m in range(len(benchmark.specification["methods"]))
@@ -68,7 +94,11 @@ def everything(benchmark: Benchmark) -> dict[str, object]:
         "comparisons": [row.content for row in benchmark.comparisons.order_by("experiment_index")],
         "tags": sorted(tag.name for tag in benchmark.tags.all()),
         "shares": sorted(share.user.username for share in benchmark.shares.all()),
-        "events": [(each.seq, each.kind, each.payload, each.created) for each in benchmark.events.all()],
+        # As the log shows them; figures that are computed anew are told of.
+        "events": [
+            (each.seq, each.kind, each.payload, each.created)
+            for each in benchmark.events.exclude(kind="figures")
+        ],
         "row": (benchmark.name, benchmark.notes, benchmark.state, benchmark.created, benchmark.finished),
     }
 
@@ -97,7 +127,6 @@ def test_what_was_backed_up_comes_back_exactly(member: User, tmp_path: Path) -> 
     found = Benchmark.objects.owned_by(member).get()
     assert found.classifier == classifier
     assert everything(found) == before
-    found.refresh_from_db()
     assert found.figures_complete
     assert MethodSettings.objects.get().parameters == {"groups": 16}
     assert SavedView.objects.get().query == "state=succeeded"
@@ -118,7 +147,7 @@ def test_another_installation_has_neither_model_nor_images(member: User, tmp_pat
     Dataset.objects.all().delete()
     restored = restore_backup(member, tmp_path / "backup.zip")
     found = Benchmark.objects.get()
-    assert found.figures == figures
+    assert everything(found)["figures"] == figures
     assert (found.classifier.state, found.dataset.state) == ("failed", "failed")
     assert found.specification["dataset"]["path"] == ""
     assert len(restored.notes) == 2
@@ -128,8 +157,8 @@ def test_another_installation_has_neither_model_nor_images(member: User, tmp_pat
 def test_weights_come_back_the_way_of_an_upload(
     library: str, suffix: str, member: User, settings, tmp_path: Path
 ) -> None:
-    factories.classifier(owner=member, name="Mine", library=library, weights_sha256="12" * 32)
-    (settings.WEIGHTS_DIR / f"{'12' * 32}.{suffix}").write_bytes(b"the weights")
+    factories.classifier(owner=member, name="Mine", library=library, weights_sha256=SHA256)
+    (settings.WEIGHTS_DIR / f"{SHA256}.{suffix}").write_bytes(b"the weights")
     assert write_backup(member, tmp_path / "backup.zip", with_weights=True)["weights"] == 1
     Classifier.objects.all().delete()
     restore_backup(member, tmp_path / "backup.zip")
@@ -187,6 +216,174 @@ def test_what_is_no_backup_is_refused_whole(member: User, tmp_path: Path, name: 
     (tmp_path / "text.zip").write_text("no zip")
     with pytest.raises(BackupProblem, match="not a ZIP"):
         restore_backup(member, tmp_path / "text.zip")
+
+
+def _without_figures(found):
+    """A result that says nothing of any figure of its experiment."""
+    return {**found, "figures": {"entries": "none"}, "summaries": [{"content": []}], "comparisons": 7}
+
+
+def test_figures_in_a_changed_backup_are_not_believed(client: Client, member: User, tmp_path: Path) -> None:
+    benchmark = finished(member, methods=2, experiments=1, images=6)
+    Benchmark.objects.filter(pk=benchmark.pk).update(name="Figures")
+    before = everything(benchmark)
+    write_backup(member, tmp_path / "backup.zip")
+    benchmark.delete()
+    restore_backup(member, changed(tmp_path / "backup.zip", "benchmark.json", _without_figures))
+    found = Benchmark.objects.get()
+    for address in ("/benchmarks/", f"/benchmarks/{found.pk}/"):
+        assert client.get(address).status_code == 200
+    assert everything(found) == before
+    for address in ("/benchmarks/", f"/benchmarks/{found.pk}/"):
+        assert client.get(address).status_code == 200
+
+
+def _in_specification(part: str, **values):
+    def change(found):
+        specification = found["specification"]
+        return {**found, "specification": {**specification, part: {**specification[part], **values}}}
+
+    return change
+
+
+def _in_model(**values):
+    return lambda found: {**found, "model": {**found["model"], **values}}
+
+
+def _in_shard(**values):
+    return lambda found: {**found, "shards": [{**found["shards"][0], **values}]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _in_model(weights_sha256="*"),
+        _in_model(weights_sha256="../" * 20),
+        _in_model(library="pickle"),
+        _in_model(architecture="../x"),
+        _in_model(class_names={"a": 1}),
+        _in_model(class_names=[1]),
+        _in_model(preprocessing={}),
+        _in_model(earlier_preprocessings=["x"]),
+        _in_model(output_activation="none"),
+        _in_model(name="a\0b"),
+        _in_specification("classifier", weights_sha256="ef" * 32),
+        _in_specification("classifier", preprocessing={"size": 10**9}),
+        _in_specification("classifier", activation=["x"]),
+        _in_specification("dataset", fingerprint="../../secret"),
+        _in_specification("subset", count="all"),
+        lambda found: {**found, "specification": {**found["specification"], "precision": []}},
+        lambda found: {**found, "specification": {**found["specification"], "methods": []}},
+        lambda found: {**found, "dataset": {**found["dataset"], "fingerprint": "*"}},
+        lambda found: {**found, "dataset": {**found["dataset"], "ground_truth": [[]]}},
+        lambda found: {
+            **found,
+            "events": [{"kind": "shard_done", "payload": {"start": "x"}, "created": None}],
+        },
+        lambda found: {**found, "events": [{"kind": "failed", "payload": {"problem": []}, "created": None}]},
+        lambda found: {**found, "tags": [{}]},
+        lambda found: {**found, "number_of_images": 10**30},
+        _in_shard(environment=[]),
+        _in_shard(environment={"versions": "x"}),
+        _in_shard(stop=10**6),
+        _in_shard(results=[0, 0]),
+        _in_shard(attempt=float("nan")),
+    ],
+)
+def test_a_changed_backup_is_refused_whole(member: User, settings, tmp_path: Path, change) -> None:
+    kept = settings.WEIGHTS_DIR / f"{SHA256}.safetensors"
+    kept.write_bytes(b"somebody's weights")
+    many_methods.benchmark(member, methods=1, experiments=1, images=6)
+    write_backup(member, tmp_path / "backup.zip")
+    Benchmark.objects.all().delete()
+    Classifier.objects.all().delete()
+    before = Dataset.objects.count()
+    with pytest.raises(BackupProblem, match="damaged or was changed"):
+        restore_backup(member, changed(tmp_path / "backup.zip", "benchmark.json", change))
+    assert (Benchmark.objects.count(), Classifier.objects.count(), Dataset.objects.count()) == (0, 0, before)
+    assert kept.exists() and list(settings.UPLOADS_DIR.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda columns: columns.scalars.clear(),
+        lambda columns: columns.scalars.update({name: np.array([["x"]] * 6) for name in columns.scalars}),
+        lambda columns: columns.scalars.update({name: np.array(["x"] * 6) for name in columns.scalars}),
+        lambda columns: columns.scalars.update({name: np.full(6, np.inf) for name in columns.scalars}),
+        lambda columns: columns.failures.append({"index": "x"}),
+        lambda columns: columns.images.__setitem__(0, 7),
+    ],
+)
+def test_measured_values_that_give_no_figures_are_refused(member: User, tmp_path: Path, change) -> None:
+    many_methods.benchmark(member, methods=1, experiments=1, images=6)
+    write_backup(member, tmp_path / "backup.zip")
+    Benchmark.objects.all().delete()
+    target = tmp_path / "changed.zip"
+    with zipfile.ZipFile(tmp_path / "backup.zip") as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith(".scalars.npz"):
+                columns = Columns.unpack(content)
+                change(columns)
+                content = columns.pack()[0]
+            new.writestr(name, content)
+    with pytest.raises(BackupProblem, match="damaged or was changed"):
+        restore_backup(member, target)
+    assert Benchmark.objects.count() == 0
+
+
+def test_whoever_names_weights_and_images_does_not_have_them(
+    client: Client, member: User, settings, tmp_path: Path
+) -> None:
+    """A backup of a colleague's weights and images by their SHA-256 alone, restored by somebody else."""
+    colleague = factories.member(username="Grace")
+    model = factories.classifier(owner=colleague, name="Secret", weights_sha256=SHA256)
+    images = factories.dataset(owner=colleague, name="Secret images", fingerprint="ef" * 32)
+    (settings.WEIGHTS_DIR / f"{SHA256}.safetensors").write_bytes(b"the weights")
+    theirs = finished(colleague, methods=1, experiments=1, images=6, classifier=model, dataset=images)
+    write_backup(colleague, tmp_path / "backup.zip")
+    restore_backup(member, tmp_path / "backup.zip")
+    mine = Benchmark.objects.owned_by(member).get()
+    assert (mine.classifier.owner, mine.classifier.weights_sha256) == (member, "")
+    assert (mine.dataset.owner, mine.dataset.fingerprint) == (member, "")
+    assert write_backup(member, tmp_path / "own.zip", with_weights=True)["weights"] == 0
+    Benchmark.objects.filter(pk=mine.pk).update(state="cancelled")
+    mine.refresh_from_db()
+    with pytest.raises(TransitionRefused, match="weights that it was begun with"):
+        resume_benchmark(mine)
+    Classifier.objects.filter(pk=model.pk).update(shared_with_lab=True)
+    with pytest.raises(TransitionRefused, match="images that it was begun with"):
+        resume_benchmark(mine)
+    Dataset.objects.filter(pk=images.pk).update(shared_with_lab=True)
+    resume_benchmark(mine)
+
+    drawn = explain_benchmark_images(owner=member, benchmark=mine, images=[("00000.jpg", 1)])
+    of_colleague = explain_benchmark_images(owner=colleague, benchmark=theirs, images=[("00000.jpg", 1)])
+    assert drawn["00000.jpg"].digest != of_colleague["00000.jpg"].digest
+
+    restore_backup(member, tmp_path / "backup.zip")
+    assert Classifier.objects.filter(owner=member).count() == 1
+
+
+def test_a_file_that_is_not_what_its_name_says_is_refused(member: User, settings, tmp_path: Path) -> None:
+    factories.classifier(owner=member, name="Mine", weights_sha256="12" * 32)
+    (settings.WEIGHTS_DIR / f"{'12' * 32}.safetensors").write_bytes(b"other weights")
+    write_backup(member, tmp_path / "backup.zip", with_weights=True)
+    Classifier.objects.all().delete()
+    with pytest.raises(BackupProblem, match="another SHA-256"):
+        restore_backup(member, tmp_path / "backup.zip")
+    assert Classifier.objects.count() == 0 and list(settings.UPLOADS_DIR.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["*", "?" * 64, "../x", ""])
+def test_only_a_sha256_names_files_to_remove(settings, name: str) -> None:
+    kept = settings.WEIGHTS_DIR / f"{SHA256}.safetensors"
+    kept.write_bytes(b"weights")
+    discard_weights(name)
+    assert kept.exists()
+    discard_weights(SHA256)
+    assert not kept.exists()
 
 
 def test_a_path_in_a_changed_backup_is_not_believed(member: User, tmp_path: Path) -> None:
@@ -280,6 +477,125 @@ def test_a_lost_job_is_done_again(member: User) -> None:
     assert jobs.run_waiting_jobs() == 1
     job.refresh_from_db()
     assert (job.state, job.attempt) == ("ready", 2)
+
+
+def _restoring(member: User, tmp_path: Path) -> Job:
+    """A backup of one benchmark that waits for being restored; the benchmark is gone."""
+    many_methods.benchmark(member, methods=1, experiments=1, images=60, per_shard=2)
+    write_backup(member, tmp_path / "backup.zip")
+    Benchmark.objects.all().delete()
+    upload = SimpleUploadedFile("backup.zip", (tmp_path / "backup.zip").read_bytes())
+    return services.request_restoring(owner=member, upload=upload)
+
+
+def test_a_restoring_that_is_stopped_begins_anew(member: User, tmp_path: Path, monkeypatch) -> None:
+    job = _restoring(member, tmp_path)
+
+    def stop(*_: object) -> None:
+        # As the signal does, when half of the values are written.
+        if ShardResult.objects.count() >= 16:
+            raise jobs.Stopped
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr(jobs, "REPORT_SECONDS", 0.0)
+        stopping.setattr(jobs.services, "report_progress", stop)
+        with pytest.raises(jobs.Stopped):
+            jobs.run_job(claim_job())
+    job.refresh_from_db()
+    assert (job.state, job.attempt, job.path.exists()) == ("waiting", 0, True)
+    assert Benchmark.objects.count() == 0
+    jobs.run_waiting_jobs()
+    job.refresh_from_db()
+    assert (job.state, job.content["benchmarks"], job.path.exists()) == ("ready", 1, False)
+    assert ShardResult.objects.count() == 30
+
+
+def test_a_restoring_that_is_cancelled_stops(
+    client: Client, member: User, tmp_path: Path, monkeypatch
+) -> None:
+    job = _restoring(member, tmp_path)
+    monkeypatch.setattr(jobs, "REPORT_SECONDS", 0.0)
+    report = jobs.services.report_progress
+
+    def cancel_half_way(its: Job, progress: float) -> None:
+        if progress > 0.5:
+            client.post(f"{PAGE}{job.pk}/cancel/")
+        report(its, progress)
+
+    monkeypatch.setattr(jobs.services, "report_progress", cancel_half_way)
+    jobs.run_waiting_jobs()
+    job.refresh_from_db()
+    assert (job.state, job.path.exists()) == ("cancelled", False)
+    assert Benchmark.objects.count() == 0
+
+
+def test_who_lost_a_restoring_leaves_the_file_to_who_has_it(member: User, tmp_path: Path) -> None:
+    job = _restoring(member, tmp_path)
+    lost = claim_job()
+    Job.objects.update(lease_expires=timezone.now() - timedelta(seconds=1))
+    assert reclaim_lost_jobs() == 1
+    assert not fail_job(lost, "too late")
+    assert job.path.exists()
+    assert jobs.run_waiting_jobs() == 1
+    job.refresh_from_db()
+    assert job.state == "ready"
+
+
+def test_nothing_is_seen_of_a_benchmark_before_all_of_it_is_there(
+    client: Client, member: User, tmp_path: Path
+) -> None:
+    _restoring(member, tmp_path)
+    seen = []
+
+    def report(share: float) -> None:
+        seen.append((Benchmark.objects.owned_by(member).count(), deleted_benchmarks(member).count()))
+
+    restore_backup(member, tmp_path / "backup.zip", report)
+    assert seen[-1] == (1, 0) and set(seen[:-1]) == {(0, 0)}
+    # A process was killed: what it left is removed by the next attempt.
+    Benchmark.objects.update(deleted=timezone.now(), problem=BEING_RESTORED, created=timezone.now())
+    restore_backup(member, tmp_path / "backup.zip")
+    assert Benchmark.objects.count() == 1 and Benchmark.objects.owned_by(member).count() == 1
+
+
+def test_two_restorings_at_once_are_refused(member: User, tmp_path: Path) -> None:
+    job = _restoring(member, tmp_path)
+    with pytest.raises(ValidationError, match="is being restored"):
+        services.request_restoring(owner=member, upload=SimpleUploadedFile("backup.zip", b"PK\x03\x04"))
+    assert list(job.path.parent.iterdir()) == [job.path]
+
+
+def test_members_are_told_of_a_job_that_was_lost(member: User, settings, tmp_path: Path) -> None:
+    benchmark = many_methods.benchmark(member, methods=1, experiments=1, images=6)
+    job = request_archive(owner=member, benchmark=benchmark)
+    layer, channel = get_channel_layer(), async_to_sync(get_channel_layer().new_channel)()
+    async_to_sync(layer.group_add)(job_group(job.pk), channel)
+    claim_job()
+    Job.objects.update(attempt=3, lease_expires=timezone.now() - timedelta(seconds=1))
+    job.path.parent.mkdir(parents=True, exist_ok=True)
+    job.path.write_bytes(b"half")
+    assert reclaim_lost_jobs() == 0
+    job.refresh_from_db()
+    assert (job.state, job.path.exists()) == ("failed", False)
+    assert archive_notice(member, job.pk)["state"] == "failed"
+    heard = []
+    while not heard or heard[-1]["type"] != "job.changed":
+        heard.append(async_to_sync(layer.receive)(channel))
+
+
+def test_files_of_jobs_that_are_gone_are_removed_after_a_while(member: User, tmp_path: Path) -> None:
+    job = services.request_backup(owner=member)
+    jobs.run_waiting_jobs()
+    folder = job.path.parent
+    strays = [folder / "archive-9999.zip", folder / f"backup-{job.pk}.part", folder / f"uploading-{'a' * 32}"]
+    kept = [folder / f"backup-{job.pk}.zip", folder / "notes.txt"]
+    for path in (*strays, kept[1]):
+        path.write_bytes(b"x")
+    assert remove_stray_job_files() == 0
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    assert remove_stray_job_files() == 3
+    assert sorted(folder.iterdir()) == sorted(kept)
 
 
 def test_commands(member: User, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_those_it_is_shared_with_have_no_buttons_that_change_it(client: Client, 
     for name in CHANGES:
         assert address(name, benchmark) not in page, name
     assert f"Shared by {owner.username}" in page
-    for name in ("archive", "json", "report", "latex", "clone"):
+    for name in ("make_archive", "json", "report", "latex", "clone"):
         assert address(name, benchmark) in page, name
     client.force_login(owner)
     page = client.get(address("detail", benchmark)).content.decode()
@@ -255,7 +255,7 @@ def test_images_open_in_the_studio_with_what_made_their_maps(client: Client, mem
     link = re.search(r'href="(/studio/\?[^"]+)"', page)[1].replace("&amp;", "&")
     assert link == (
         f"/studio/?model={benchmark.classifier_id}&dataset={benchmark.dataset_id}&image=000.jpg&class=0"
-        "&enhanced=grad_cam&grad_cam-layer=features.0&enhancement-window=64&enhancement-low_pass=false"
+        "&preprocessing=squash224-9e8c38ec&enhanced=grad_cam&grad_cam-layer=features.0&enhancement-window=64&enhancement-low_pass=false"
     )
 
 

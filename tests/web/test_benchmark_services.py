@@ -287,7 +287,8 @@ def test_a_list_of_classes_is_read_as_csv_or_json() -> None:
 
 
 def test_queueing_asks_for_weights_that_are_not_here() -> None:
-    classifier = factories.classifier(state=Classifier.State.NOT_FETCHED, weights_sha256="")
+    Classifier.objects.filter(key="vgg16").delete()
+    classifier = factories.classifier(key="vgg16", state=Classifier.State.NOT_FETCHED, weights_sha256="")
     factories.queued_benchmark(classifier=classifier)
     classifier.refresh_from_db()
     assert classifier.state == Classifier.State.WAITING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,13 +21,14 @@ from django.utils import timezone
 from saliency_core.classifiers.architectures import Architecture, build
 from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.weights import sha256_of
-from saliency_core.errors import Interrupted
+from saliency_core.errors import Interrupted, WeightsError
 from saliency_core.lazy import torch
 from tests.core.classifiers.onnx_networks import SIZE, export, small_cnn
 from tests.web import factories
 from webapp.library import compatibility, services
 from webapp.library.models import Classifier
-from workers import classifier_preparation
+from webapp.live.topics import message_for
+from workers import classifier_preparation, model_file_sandbox, preparation_watching, resources
 from workers.resources import classifier_of, specification_of
 
 pytestmark = pytest.mark.django_db
@@ -198,12 +200,46 @@ def test_onnx_is_kept_under_its_sha256_and_explained(folders: Path) -> None:
     row = prepared(imported_onnx(content, class_names=["a", "b", "c", "d"], output_activation="sigmoid"))
     assert (row.state, row.problem) == (Classifier.State.READY, "")
     assert (folders / "weights" / f"{row.weights_sha256}.onnx").read_bytes() == content
+    assert sorted(path.name for path in (folders / "weights").iterdir()) == [
+        f"{row.weights_sha256}.network-1.safetensors",
+        f"{row.weights_sha256}.onnx",
+    ]
     assert (row.architecture, row.family, row.description["activation"]) == ("", "cnn", "sigmoid")
     assert row.description["class_names"] == ["a", "b", "c", "d"]
     assert [layer["channels"] for layer in row.layers] == [8, 8, 16, 16]
     loaded = classifier_of(specification_of(row), row.class_names, "cpu")
     assert (loaded.activation, loaded.weights_sha256) == ("sigmoid", row.weights_sha256)
     assert list((folders / "uploads").iterdir()) == []
+
+
+def test_an_onnx_file_from_elsewhere_is_parsed_in_the_sandbox_alone(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of an earlier release, of a backup, or fetched from another machine: the file alone is there."""
+    import onnx
+
+    def parsed(*_: Any, **__: Any) -> None:
+        raise AssertionError("parsed outside the sandbox")
+
+    monkeypatch.setattr(onnx, "load", parsed)
+    row = prepared(imported_onnx(export(small_cnn(), folders / "mine.onnx").read_bytes()))
+    assert (row.state, row.problem) == (Classifier.State.READY, "")
+    plain = folders / "weights" / f"{row.weights_sha256}.network-1.safetensors"
+    content = plain.read_bytes()
+    plain.unlink()
+    resources._classifiers.clear()
+    loaded = classifier_of(specification_of(row), row.class_names, "cpu")
+    assert (loaded.weights_sha256, plain.read_bytes()) == (row.weights_sha256, content)
+    # The plain form of another network under this one's name is not taken for it.
+    other = prepared(imported_onnx(export(small_cnn(), folders / "more.onnx", "dynamo").read_bytes()))
+    shutil.copy(folders / "weights" / f"{other.weights_sha256}.network-1.safetensors", plain)
+    resources._classifiers.clear()
+    with pytest.raises(WeightsError, match="is the plain form of another network"):
+        classifier_of(specification_of(row), row.class_names, "cpu")
+    plain.unlink()
+    (folders / "weights" / f"{row.weights_sha256}.onnx").write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="has another SHA-256 than its name"):
+        classifier_of(specification_of(row), row.class_names, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -325,6 +361,129 @@ def test_weights_go_with_the_last_classifier_that_has_them(folders: Path) -> Non
     assert not stored.exists()
 
 
+def test_weights_that_another_model_has_just_stored_stay(folders: Path) -> None:
+    """It is being prepared, and its row does not name them yet, when a model of the same weights is refused."""
+    content = export(small_cnn(), folders / "mine.onnx").read_bytes()
+    refused = imported_onnx(content, class_names=["a", "b"])
+    good = imported_onnx(content)
+    first, second = services.claim_preparation(), services.claim_preparation()
+    assert (first, second) == (refused, good)
+    begin = services.begin_preparation_step
+
+    def refuse_the_other(row: Classifier, step: str) -> bool:
+        if row == good and step == Classifier.Step.LOADING and first.state == Classifier.State.PREPARING:
+            classifier_preparation.prepare(first)
+            first.refresh_from_db()
+        return begin(row, step)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(services, "begin_preparation_step", refuse_the_other)
+        classifier_preparation.prepare(second)
+    good.refresh_from_db()
+    assert (first.state, good.state) == ("failed", "ready")
+    assert (folders / "weights" / f"{good.weights_sha256}.onnx").exists()
+
+
+def lose_worker() -> None:
+    """Nothing has been heard of it for longer than its lease, and the pause that follows is over."""
+    Classifier.objects.update(lease_expires=timezone.now() - timedelta(seconds=1))
+    services.reclaim_lost_preparations()
+    Classifier.objects.update(not_before=None)
+
+
+def test_a_worker_that_was_thought_dead_changes_nothing(folders: Path) -> None:
+    row = imported(saved(TINY, folders / "mine.pth"))
+    late = services.claim_preparation()
+    lose_worker()
+    current = services.claim_preparation()
+    assert (late.fence, current.fence, current.attempt) == (1, 3, 2)
+    assert not services.fail_preparation(late, "too late")
+    classifier_preparation.prepare(late)
+    row.refresh_from_db()
+    assert (row.state, row.problem, row.weights_sha256) == (Classifier.State.PREPARING, "", "")
+    assert (folders / "uploads" / row.upload).is_file()
+    classifier_preparation.prepare(current)
+    row.refresh_from_db()
+    assert (row.state, row.attempt, row.step, row.upload) == (Classifier.State.READY, 0, "", "")
+    assert list((folders / "uploads").iterdir()) == []
+
+
+def test_what_kills_its_worker_is_set_aside_after_three_attempts_and_can_be_tried_again(
+    folders: Path,
+) -> None:
+    row = imported(saved(TINY, folders / "mine.pth"))
+    pauses = []
+    for _ in range(2):
+        assert services.claim_preparation() is not None
+        assert services.reclaim_lost_preparations() == 0
+        now = timezone.now()
+        Classifier.objects.update(lease_expires=now - timedelta(seconds=1))
+        assert services.reclaim_lost_preparations() == 1
+        row.refresh_from_db()
+        pauses.append(round((row.not_before - now).total_seconds()))
+        assert services.claim_preparation() is None
+        Classifier.objects.update(not_before=None)
+    assert pauses == [2, 10]
+    assert services.claim_preparation() is not None
+    lose_worker()
+    row.refresh_from_db()
+    assert row.state == Classifier.State.FAILED
+    assert row.problem.startswith("3 times the worker ended without a word while it prepared this model")
+    assert row.can_be_tried_again
+    services.request_preparation(row)
+    assert prepared(row).state == Classifier.State.READY
+
+
+def test_a_cancelled_preparation_ends_the_sandbox_and_can_be_asked_for_again(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = imported(saved(TINY, folders / "mine.pth"))
+    claimed = services.claim_preparation()
+    watch = preparation_watching.PreparationWatch(lambda: services.keep_preparation(claimed))
+    convert = classifier_preparation.convert_in_sandbox
+
+    def cancelled_meanwhile(*args: Any, check: Any, **more: Any) -> Any:
+        def cancel_and_check() -> None:
+            services.cancel_preparation(row)
+            watch._keep_or_lose()  # as the heartbeat does every few seconds
+            check()
+
+        return convert(*args, check=cancel_and_check, **more)
+
+    monkeypatch.setattr(model_file_sandbox, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(classifier_preparation, "convert_in_sandbox", cancelled_meanwhile)
+    classifier_preparation.prepare(claimed, watch)
+    row.refresh_from_db()
+    assert (row.state, row.step, row.problem) == (Classifier.State.CANCELLED, "", "")
+    assert list((folders / "weights").iterdir()) == []
+    assert (folders / "uploads" / row.upload).is_file()
+    assert not services.cancel_preparation(row)
+    assert services.claim_preparation() is None
+    monkeypatch.undo()
+    services.request_preparation(row)
+    assert prepared(row).state == Classifier.State.READY
+
+
+def test_the_end_is_told_to_whom_it_concerns(folders: Path) -> None:
+    row = imported(saved(TINY, folders / "mine.pth"))
+    stranger = factories.member()
+    assert message_for(row.owner, "prepared_model", row.pk) is None
+    prepared(row)
+    assert message_for(row.owner, "prepared_model", row.pk) == {
+        "type": "prepared_model", "name": "My model", "state": "ready", "url": f"/models/{row.pk}/", "fence": 1,
+    }  # fmt: skip
+    assert message_for(stranger, "prepared_model", row.pk) is None
+
+
+def test_what_was_refused_is_not_prepared_again(folders: Path) -> None:
+    """Its file is gone."""
+    row = prepared(imported(b"no tensors"))
+    assert (row.state, row.can_be_tried_again) == (Classifier.State.FAILED, False)
+    services.request_preparation(row)
+    row.refresh_from_db()
+    assert row.state == Classifier.State.FAILED
+
+
 class QuietHandler(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
@@ -350,13 +509,13 @@ def test_weights_are_fetched_at_first_use_with_progress(
     (folder / "new.pth").rename(folder / name)
     builtin = replace(builtin_classifier("resnet18"), weights_file=name, weights_source=f"{address}/{name}")
     monkeypatch.setattr(classifier_preparation, "builtin_classifier", lambda key: builtin)
-    monkeypatch.setattr(classifier_preparation, "PROGRESS_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(preparation_watching, "TOLD_EVERY_SECONDS", 0.0)
     reported = []
     report = services.report_preparation_progress
     monkeypatch.setattr(
         services,
         "report_preparation_progress",
-        lambda *values: (reported.append(values[1:]), report(*values)),
+        lambda *values: (reported.append(values[1:]), report(*values))[1],
     )
     row = prepared(builtin_row("resnet18"))
     size = (folder / name).stat().st_size

@@ -17,6 +17,7 @@ from webapp.comparisons import pairing
 from webapp.comparisons.choice import read_choice
 from webapp.comparisons.page import ComparisonPage
 from webapp.jobs.models import Job
+from webapp.studio.models import Explanation
 from workers import jobs, reconciler
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +203,7 @@ def test_large_comparisons_are_computed_by_a_job(
     query = "&".join(f"result={benchmark.pk}.{index}" for index in range(3))
     html = client.get(f"{COMPARE}?{query}").content.decode()
     job = Job.objects.get()
-    assert f'data-socket="/ws/jobs/{job.pk}/"' in html
+    assert f'data-job="/ws/jobs/{job.pk}/"' in html
     client.get(f"{COMPARE}?{query}")
     assert Job.objects.count() == 1
     assert jobs.run_waiting_jobs() == 1
@@ -259,6 +260,37 @@ def test_images_with_the_largest_disagreement(client: Client, member: User) -> N
     found = client.post(address, {"method": "2", "image": image, "target": str(target)}).json()["maps"]
     assert [(each["image"], each["method"], each["state"]) for each in found] == [(image, 2, "waiting")]
     assert client.post(address, {"method": "3", "image": image}).status_code == 404
+
+
+@pytest.mark.parametrize("private", ["dataset", "classifier"])
+def test_images_of_a_benchmark_shared_with_its_figures_only_are_not_drawn(
+    client: Client, member: User, private: str
+) -> None:
+    owner = factories.member()
+    parts = {"dataset": {}, "classifier": {}}
+    parts[private] = {"owner": owner, "name": "Mine"}
+    theirs = finished(
+        owner,
+        methods=2,
+        experiments=1,
+        images=12,
+        dataset=factories.dataset(path="/images", **parts["dataset"]),
+        classifier=factories.classifier(**parts["classifier"]),
+    )
+    BenchmarkShare.objects.create(benchmark=theirs, user=member)
+    query = f"result={theirs.pk}.0&result={theirs.pk}.1"
+    html = client.get(f"{COMPARE}?{query}").content.decode()
+    assert "shares the figures only" in html and "Images with the largest disagreement" in html
+    assert "data-map=" not in html and "Open in the studio" not in html
+    row = shown(member, query).images()[0]["rows"][0]
+    asked = {"method": "0", "image": row["image"], "target": str(row["cells"][0]["target"])}
+    address = f"{reverse('comparisons:maps')}?{query}"
+    assert client.post(address, asked).status_code == 404
+    assert Explanation.objects.count() == 0
+    client.force_login(owner)
+    html = client.get(f"{COMPARE}?{query}").content.decode()
+    assert "data-map=" in html and "Open in the studio" in html and "shares the figures only" not in html
+    assert client.post(address, asked).status_code == 200
 
 
 def test_downloads(client: Client, member: User) -> None:

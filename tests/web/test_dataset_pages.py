@@ -13,11 +13,13 @@ from PIL import Image
 
 from tests.core.datasets.archive_builders import picture
 from tests.web import factories
-from tests.web.api_calls import administrator
+from tests.web.api_calls import administrator, script_of
 from webapp.accounts.models import User
 from webapp.library import dataset_services as services
 from webapp.library.models import Dataset
 from webapp.library.truth import PALETTE
+from webapp.studio.models import Explanation
+from webapp.studio.services import explanation_folder
 from workers.dataset_preparation import prepare_dataset
 
 pytestmark = pytest.mark.django_db
@@ -286,6 +288,65 @@ def test_renaming_and_sharing(places: Path) -> None:
     assert client.post(address, {"name": "New", "shared_with_lab": "on", "path": "/etc"}).status_code == 302
     row.refresh_from_db()
     assert (row.name, row.shared_with_lab, row.path) == ("New", True, str(places / "masked"))
+
+
+def test_a_folder_is_not_exchanged_while_a_worker_reads_it(places: Path) -> None:
+    for name in ("one", "two"):
+        factories.masked_dataset(places / name)
+    Dataset.objects.all().delete()
+    row = services.register_folder(name="Lab", format="masked-folder", path=places / "one")
+    client = signed_in(administrator())
+    address = reverse("library:edit_dataset", args=[row.pk])
+    moved = {"name": "Lab", "path": str(places / "two"), "format": "masked-folder"}
+    claimed = services.claim_dataset()
+    refused = client.post(address, moved)
+    assert refused.status_code == 422 and "A worker is reading the folder." in refused.content.decode()
+    assert client.post(address, moved | {"name": "New", "path": str(places / "one")}).status_code == 302
+    prepare_dataset(claimed)
+    row.refresh_from_db()
+    assert (row.name, row.state, row.path) == ("New", "ready", str(places / "one"))
+    assert client.post(address, moved).status_code == 302
+    row.refresh_from_db()
+    assert (row.state, row.path) == ("waiting", str(places / "two"))
+
+
+def test_maps_of_images_that_are_not_shared_any_more_are_not_shown(places: Path, settings) -> None:
+    settings.EXPLANATIONS_DIR = places / "maps"
+    row = own_dataset(places, name="Mine", shared_with_lab=True)
+    reader, model = factories.member(), factories.classifier()
+    maps = [
+        Explanation.objects.create(
+            owner=owner,
+            classifier=model,
+            dataset=row,
+            image="images/cat.png",
+            method="grad_cam",
+            target=1,
+            pipeline="squash",
+            digest="ab" * 32,
+            state="ready",
+        )
+        for owner in (reader, row.owner)
+    ]
+    folder = explanation_folder(maps[0])
+    folder.mkdir(parents=True)
+    (folder / "overlay.webp").write_bytes(b"overlay")
+    (folder / "map.npy").write_bytes(b"map")
+
+    script = script_of(reader)
+
+    def answers() -> set[int]:
+        addresses = [reverse(f"studio:{name}", args=[maps[0].pk]) for name in ("overlay", "values")]
+        return {signed_in(reader).get(address).status_code for address in addresses} | {
+            script.get(f"explanations/{maps[0].pk}").status_code
+        }
+
+    assert answers() == {200}
+    services.edit_dataset(row, name="Mine", shared_with_lab=False)
+    assert answers() == {404}
+    assert signed_in(row.owner).get(reverse("studio:overlay", args=[maps[1].pk])).status_code == 200
+    services.edit_dataset(row, name="Mine", shared_with_lab=True)
+    assert answers() == {200}
 
 
 def test_problems_come_in_pages_and_as_text(places: Path) -> None:

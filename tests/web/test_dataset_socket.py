@@ -13,7 +13,8 @@ from django.contrib.auth.models import AnonymousUser
 
 from tests.web import factories
 from webapp.accounts.models import User
-from webapp.library.dataset_events import announce_dataset, announce_unpacking
+from webapp.library import dataset_services as services
+from webapp.library.dataset_events import announce_dataset
 from webapp.library.models import Dataset
 from webapp.library.routing import websocket_urlpatterns
 
@@ -42,18 +43,19 @@ def watch(user: User | AnonymousUser, query: str, happen: Any, messages: int) ->
 
 
 def test_snapshot_progress_and_changes() -> None:
-    row = factories.dataset(owner=factories.member(), state="preparing")
+    factories.dataset(owner=factories.member(), state="waiting")
+    row = services.claim_dataset()
+    state = {"id": row.pk, "state": "preparing", "step": "", "done": 0, "total": 0, "problem": ""}
+    read = {**state, "step": "images", "done": 3, "total": 10}
 
-    def happen() -> None:
-        announce_unpacking(row, 3, 10)
-        Dataset.objects.update(state="failed", problem="broken")
+    def read_some() -> None:
+        services.report_dataset_progress(row, "images", 3, 10)
         announce_dataset(row)
 
-    assert watch(row.owner, f"dataset={row.pk}", happen, 3) == [
-        {"type": "snapshot", "rows": [{"id": row.pk, "state": "preparing", "problem": ""}]},
-        {"type": "progress", "id": row.pk, "done": 3, "total": 10},
-        {"type": "dataset", "id": row.pk, "state": "failed", "problem": "broken"},
-    ]
+    seen = watch(row.owner, f"dataset={row.pk}", read_some, 2)
+    assert seen == [{"type": "snapshot", "rows": [state]}, {"type": "dataset", **read}]
+    seen = watch(row.owner, f"dataset={row.pk}", lambda: services.cancel_dataset(row), 2)
+    assert seen[1] == {"type": "dataset", **state, "state": "cancelled"}
 
 
 def test_strangers_are_told_nothing() -> None:

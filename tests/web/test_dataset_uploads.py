@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.core.datasets.archive_builders import picture, zipped
 from tests.web import factories
 from webapp.library import dataset_services as services
 from webapp.library.models import Dataset
-from workers import stopping
+from workers import dataset_preparation, preparation_watching, stopping
 from workers.dataset_preparation import prepare_dataset
 from workers.reconciler import reconcile
 
@@ -146,8 +147,125 @@ def test_lost_ones_wait_again(places: Path) -> None:
     Dataset.objects.update(lease_expires="2020-01-01T00:00:00Z")
     reconcile()
     assert Dataset.objects.get().state == "waiting"
+    assert services.claim_dataset() is None  # not at once
+    Dataset.objects.update(not_before=None)
     assert services.claim_dataset() is not None
     assert services.claim_dataset() is None
+
+
+def test_each_step_is_told_with_how_far_it_is(places: Path, monkeypatch) -> None:
+    monkeypatch.setattr(preparation_watching, "TOLD_EVERY_SECONDS", 0.0)
+    told: list[tuple[str, int, int]] = []
+    report = services.report_dataset_progress
+
+    def noted(dataset: Dataset, step: str, done: int = 0, total: int = 0) -> bool:
+        told.append((str(step), done, total))
+        return report(dataset, step, done, total)
+
+    monkeypatch.setattr(services, "report_dataset_progress", noted)
+    row = prepared(places, {f"cat/{number}.png": picture() for number in range(3)})
+    size = len(picture()) * 3
+    assert list(dict.fromkeys(step for step, _, _ in told)) == [
+        "unpacking",
+        "layout",
+        "annotations",
+        "images",
+    ]
+    assert ("unpacking", size, size) in told
+    assert [each for each in told if each[0] == "images"] == [("images", done, 3) for done in (1, 2, 3)]
+    assert (row.state, row.step, row.done, row.total) == ("ready", "", 0, 0)
+
+
+def test_a_cancelled_one_leaves_its_archive_and_can_be_tried_again(places: Path, monkeypatch) -> None:
+    monkeypatch.setattr(preparation_watching, "TOLD_EVERY_SECONDS", 0.0)
+    owner = factories.member()
+    row = services.upload_dataset(owner=owner, name="Set", archive=archive(COCO, places))
+    report = services.report_dataset_progress
+
+    def cancelled_meanwhile(dataset: Dataset, step: str, done: int = 0, total: int = 0) -> bool:
+        if (step, done) == ("images", 1):
+            assert services.cancel_dataset(row)
+        return report(dataset, step, done, total)
+
+    monkeypatch.setattr(services, "report_dataset_progress", cancelled_meanwhile)
+    prepare_dataset(services.claim_dataset())
+    row.refresh_from_db()
+    assert (row.state, row.problem, row.step) == ("cancelled", "", "")
+    assert left_behind(places) == ["set.zip"]
+    assert not services.cancel_dataset(row)
+    monkeypatch.undo()
+    services.look_again(row)
+    prepare_dataset(services.claim_dataset())
+    row.refresh_from_db()
+    assert (row.state, row.upload) == ("ready", "")
+
+
+def lose_worker() -> None:
+    """Nothing has been heard of it for longer than its lease, and the pause that follows is over."""
+    Dataset.objects.update(lease_expires="2020-01-01T00:00:00Z")
+    reconcile()
+    Dataset.objects.update(not_before=None)
+
+
+def test_a_worker_that_was_thought_dead_disturbs_nobody(places: Path, monkeypatch) -> None:
+    """It goes on while another one unpacks the same archive, and cleans up behind itself only."""
+    services.upload_dataset(owner=factories.member(), name="Set", archive=archive(COCO, places))
+    late = services.claim_dataset()
+    lose_worker()
+    current = services.claim_dataset()
+    report = services.report_dataset_progress
+
+    def late_one_goes_on(dataset: Dataset, step: str, done: int = 0, total: int = 0) -> bool:
+        if dataset is current and step == "annotations":
+            prepare_dataset(late)
+        return report(dataset, step, done, total)
+
+    monkeypatch.setattr(services, "report_dataset_progress", late_one_goes_on)
+    prepare_dataset(current)
+    row = Dataset.objects.get()
+    assert (row.state, row.number_of_images, row.attempt) == ("ready", 1, 0)
+    assert sorted(left_behind(places)) == ["1.png", "about.json", "instances_val2017.json"]
+
+
+def test_what_kills_its_worker_is_set_aside_after_three_attempts(places: Path) -> None:
+    row = services.upload_dataset(owner=factories.member(), name="Set", archive=archive(COCO, places))
+    for _ in range(3):
+        killed = services.claim_dataset()
+        (services.folder_for_upload(killed) / "files").mkdir(parents=True)
+        (services.folder_for_upload(killed) / "files" / "half.png").write_bytes(b"half")
+        lose_worker()
+    row.refresh_from_db()
+    assert row.state == "failed"
+    assert row.problem.startswith("3 times the worker ended without a word while it prepared this data set")
+    assert left_behind(places) == ["set.zip"]
+    services.look_again(row)
+    prepare_dataset(services.claim_dataset())
+    row.refresh_from_db()
+    assert row.state == "ready"
+
+
+def test_the_page_and_the_list_show_the_step_and_cancel(client: Client, places: Path) -> None:
+    row = services.upload_dataset(owner=factories.member(), name="Set", archive=archive(COCO, places))
+    services.report_dataset_progress(services.claim_dataset(), "images", 1200, 5000)
+    client.force_login(row.owner)
+    pages = [reverse("library:dataset", args=[row.pk]), reverse("library:datasets")]
+    for page in pages:
+        shown = client.get(page).content.decode()
+        assert "Reading the images, 1,200 of 5,000" in shown
+        assert "Cancel the preparation" in shown
+    Dataset.objects.update(shared_with_lab=True)
+    reader = Client()
+    reader.force_login(factories.member())
+    assert "Cancel the preparation" not in reader.get(pages[0]).content.decode()
+    cancel = reverse("library:cancel_dataset", args=[row.pk])
+    assert client.post(cancel)["Location"] == pages[0]
+    shown = client.get(pages[0]).content.decode()
+    assert "The preparation was cancelled." in shown
+    assert "Try again" in shown
+    assert "Set is not being prepared any more." in client.post(cancel, follow=True).content.decode()
+    client.post(reverse("library:look_at_dataset_again", args=[row.pk]))
+    row.refresh_from_db()
+    assert (row.state, row.asked_by) == ("waiting", row.owner)
 
 
 def test_there_is_a_quota(places: Path, settings) -> None:
@@ -160,6 +278,56 @@ def test_there_is_a_quota(places: Path, settings) -> None:
     with pytest.raises(ValidationError, match="at most 0 MiB"):
         services.upload_dataset(owner=owner, name="Another", archive=archive(COCO, places))
     assert Dataset.objects.count() == 1
+
+
+def test_two_uploads_at_once_do_not_take_the_last_room_both(places: Path, settings, monkeypatch) -> None:
+    owner, keep = factories.member(), services._keep_upload
+    first, second = (archive(COCO, places) for _ in range(2))
+    settings.DATASET_QUOTA_BYTES = first.size + 100
+
+    def keep_after_another(upload) -> str:
+        monkeypatch.setattr(services, "_keep_upload", keep)
+        services.upload_dataset(owner=owner, name="Quicker", archive=second)
+        return keep(upload)
+
+    monkeypatch.setattr(services, "_keep_upload", keep_after_another)
+    with pytest.raises(ValidationError, match="of which 0 are free"):
+        services.upload_dataset(owner=owner, name="Slower", archive=first)
+    assert Dataset.objects.get().name == "Quicker"
+    assert len(list(settings.UPLOADS_DIR.iterdir())) == 1
+
+
+def test_two_that_are_unpacked_at_once_do_not_take_the_last_room_both(
+    places: Path, settings, monkeypatch
+) -> None:
+    owner, look = factories.member(), dataset_preparation.open_folder
+    content = {"a/1.png": picture(), "a/classes.txt": bytes(random.Random(1).choices(b"abcd", k=60_000))}
+    for name in ("One", "Two"):
+        services.upload_dataset(owner=owner, name=name, archive=archive(content, places))
+    slower, quicker = services.claim_dataset(), services.claim_dataset()
+    settings.DATASET_QUOTA_BYTES = 100_000
+
+    def look_after_another(format: str, path: Path):
+        monkeypatch.setattr(dataset_preparation, "open_folder", look)
+        prepare_dataset(quicker)
+        return look(format, path)
+
+    monkeypatch.setattr(dataset_preparation, "open_folder", look_after_another)
+    prepare_dataset(slower)
+    slower.refresh_from_db(), quicker.refresh_from_db()
+    assert (quicker.state, slower.state) == ("ready", "failed")
+    assert "The archive is too big" in slower.problem
+    assert services.bytes_used(owner) <= settings.DATASET_QUOTA_BYTES
+
+
+def test_a_change_meanwhile_leaves_what_the_worker_found(places: Path) -> None:
+    owner = factories.member()
+    stale = services.upload_dataset(owner=owner, name="Set", archive=archive(COCO, places))
+    prepare_dataset(services.claim_dataset())
+    changed = services.edit_dataset(stale, name="Renamed", shared_with_lab=True)
+    row = Dataset.objects.get()
+    assert (row.name, row.shared_with_lab, row.state, row.format) == ("Renamed", True, "ready", "coco")
+    assert row.path and changed.path == row.path
 
 
 def test_the_page_of_uploads(client: Client, places: Path) -> None:

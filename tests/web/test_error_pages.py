@@ -9,9 +9,11 @@ import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
-from django.urls import include, path
+from django.urls import include, path, reverse
 
 from tests.web import factories
 from webapp import urls
@@ -33,6 +35,15 @@ def breaks(request: HttpRequest) -> HttpResponse:
 
 def reads_form(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.POST.get("text", ""))
+
+
+def refuse_first(get_response: Any) -> Any:
+    """A middleware that lets nothing through."""
+
+    def refused(request: HttpRequest) -> HttpResponse:
+        raise SuspiciousOperation if "suspect" in request.GET else RuntimeError("on purpose")
+
+    return refused
 
 
 urlpatterns = [
@@ -81,6 +92,68 @@ def test_pages_in_both_languages(
         assert list(answer.json()) == ["detail"]
 
 
+@pytest.mark.parametrize("address", ["refuse", "suspect", "nothing", "breaks"])
+def test_pages_in_the_theme_of_the_browser(visitor: Client, address: str) -> None:
+    assert 'data-theme="system"' in visitor.get(f"/{address}").content.decode()
+    visitor.cookies["theme"] = "dark"
+    assert 'data-theme="dark"' in visitor.get(f"/{address}").content.decode()
+    visitor.cookies["theme"] = '"><script>'
+    assert 'data-theme="system"' in visitor.get(f"/{address}").content.decode()
+
+
+def test_the_page_of_a_fault_is_there_without_a_database(visitor: Client) -> None:
+    def away(*_given: Any) -> None:
+        raise OperationalError("The database does not answer.")
+
+    visitor.force_login(factories.member())
+    visitor.cookies["theme"], visitor.cookies["django_language"] = "dark", "zh-hans"
+    with connection.execute_wrapper(away):
+        answer = visitor.get("/benchmarks/")
+    assert answer.status_code == 500
+    html = answer.content.decode()
+    assert "<h1>服务器出错了</h1>" in html
+    assert 'lang="zh-hans" data-theme="dark"' in html
+
+
+def test_refusals_before_the_language_is_known_are_in_the_browsers(visitor: Client, settings: Any) -> None:
+    """What refuses or breaks may stand before the middleware that reads the language."""
+    settings.MIDDLEWARE = [f"{__name__}.refuse_first", *settings.MIDDLEWARE]
+    visitor.cookies["theme"], visitor.cookies["django_language"] = "dark", "zh-hans"
+    for query, status, text in (("", 500, "服务器出错了"), ("?suspect", 400, "无法理解该请求")):
+        answer = visitor.get(f"/{query}")
+        assert answer.status_code == status
+        assert f"<h1>{text}</h1>" in answer.content.decode()
+        assert 'lang="zh-hans" data-theme="dark"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["suspect", "breaks"])
+def test_pages_without_the_menus_lead_back_to_the_application(visitor: Client, name: str) -> None:
+    html = visitor.get(f"/{name}").content.decode()
+    assert '<header class="topbar"><a class="brand" href="/">' in html
+    assert "/sign-out/" not in html
+
+
+def test_what_a_button_does_is_no_blank_page_when_it_is_opened(client: Client) -> None:
+    """As after a sign-in that had run out: the address of the form that was sent is opened."""
+    member = factories.member()
+    client.force_login(member)
+    address = reverse("library:prepare_classifier", args=[factories.classifier().pk])
+    answer = client.get(address)
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    html = answer.content.decode()
+    assert (
+        "<h1>This can&#x27;t be opened as a page</h1>" in html
+        or "<h1>This can't be opened as a page</h1>" in html
+    )
+    assert member.username in html
+    client.cookies["django_language"] = "zh-hans"
+    assert "<h1>此地址不能作为页面打开</h1>" in client.get(address).content.decode()
+    # Scripts and the API have their own answers.
+    assert client.put(address).content == b""
+    refused = client.get("/api/v1/benchmarks/estimate")
+    assert (refused.status_code, refused["Content-Type"]) == (405, "application/json")
+
+
 def test_members_see_refusals_within_their_page(client: Client) -> None:
     member = factories.member()
     client.force_login(member)
@@ -92,19 +165,32 @@ def test_form_that_was_open_too_long() -> None:
     answer = client.post("/sign-in/", {"username": "ada"})
     assert answer.status_code == 403
     assert "This page was out of date" in answer.content.decode()
+    client.cookies["theme"], client.cookies["django_language"] = "dark", "zh-hans"
+    html = client.post("/sign-in/", {"username": "ada"}).content.decode()
+    assert "<h1>此页面已过期</h1>" in html
+    assert 'lang="zh-hans" data-theme="dark"' in html
 
 
 def test_forms_over_the_limit_are_413(visitor: Client, settings: Any) -> None:
+    """What was too much is said: it is never the size of the upload, which is refused before it is read."""
+
+    def refusal(data: dict[str, Any]) -> list[str]:
+        page = visitor.post("/reads", data)
+        assert page.status_code == 413
+        assert "That was too much at once" in page.content.decode()
+        answer = visitor.post("/api/reads", data)
+        assert answer.status_code == 413
+        assert answer.json()["detail"][0] in page.content.decode()
+        return answer.json()["detail"]
+
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
-    answer = visitor.post("/reads", {"text": "x" * 1000})
-    assert answer.status_code == 413
-    assert "That was too much at once" in answer.content.decode()
-    assert visitor.post("/api/reads", {"text": "x" * 1000}).json() == {
-        "detail": ["The upload is too big: at most 2,048 MiB are taken."]
-    }
+    assert refusal({"text": "x" * 1000}) == ["The fields of this request are too long."]
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000
     settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 2
-    assert visitor.post("/reads", {"a": "1", "b": "2", "c": "3"}).status_code == 413
+    assert refusal({"a": "1", "b": "2", "c": "3"}) == ["The form has too many fields: at most 2 are taken."]
+    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 1
+    files = {name: SimpleUploadedFile(f"{name}.txt", b"x") for name in ("a", "b")}
+    assert refusal(files) == ["Too many files at once: at most 1 are taken."]
 
 
 @pytest.mark.parametrize("announced", [True, False])

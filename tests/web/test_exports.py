@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from tests.web import factories
+from tests.web.api_calls import script_of
+from webapp.benchmarks.archives import archive_of, request_archive
 from webapp.benchmarks.exports import image_lines, report_text
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.views import downloads
 from webapp.common import streaming
-from workers import reconciler
+from workers import jobs, reconciler
 from workers.claiming import claim_shard, deliver
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +81,40 @@ def test_unfinished_benchmark_exports_what_it_has() -> None:
     assert len(list(image_lines(benchmark))) == 1
     deliver(claim_shard(factories.node()), [factories.columns(0, 4)], ENVIRONMENT)
     assert len(list(image_lines(benchmark))) == 5
+
+
+def test_a_script_has_everything_packed_and_fetches_it(settings: Any, tmp_path: Path) -> None:
+    settings.STATE_DIR = tmp_path
+    benchmark = finished_benchmark()
+    script = script_of(benchmark.owner)
+    address, file = (f"benchmarks/{benchmark.pk}/{name}" for name in ("archive", "everything.zip"))
+    assert script.get(address).status_code == 404
+    refused = script.get(file)
+    assert refused.status_code == 409 and f"POST to {address}" in refused.json()["detail"][0]
+    asked = script.post(address, {})
+    assert asked.status_code == 202
+    assert (asked.json()["state"], asked.json()["current"]) == ("waiting", True)
+    jobs.run_waiting_jobs()
+    found = script.get(address).json()
+    assert (found["state"], found["progress"], found["problem"]) == ("ready", 1.0, "")
+    finished, until = (datetime.fromisoformat(found[name]) for name in ("finished", "until"))
+    assert until - finished == timedelta(days=7)
+    assert len(b"".join(script.get(file).streaming_content)) == found["size"]
+    assert script.delete(address).status_code == 204
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+def test_a_renamed_benchmark_has_its_archive_made_again(settings: Any, tmp_path: Path) -> None:
+    settings.STATE_DIR = tmp_path
+    benchmark = finished_benchmark()
+    first = request_archive(owner=benchmark.owner, benchmark=benchmark)
+    assert request_archive(owner=benchmark.owner, benchmark=benchmark) == first
+    jobs.run_waiting_jobs()
+    assert archive_of(benchmark.owner, benchmark).current
+    Benchmark.objects.filter(pk=benchmark.pk).update(name="Renamed")
+    benchmark.refresh_from_db()
+    assert not archive_of(benchmark.owner, benchmark).current
+    assert request_archive(owner=benchmark.owner, benchmark=benchmark) != first
 
 
 def test_a_long_table_of_images_is_sent_as_it_is_made(

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 
 from tests.web import factories
-from webapp.benchmarks.models import WorkerNode
+from webapp.benchmarks.models import Benchmark, WorkerNode, WorkerTrouble
 from webapp.library.models import Classifier, Dataset, ForwardRate
 from workers.forward_rates import measure_missing_rates
 from workers.node import Node
@@ -52,7 +53,11 @@ def test_what_a_queued_benchmark_waits_for_comes_first(
     factories.queued_benchmark(classifier=factories.classifier(architecture="vgg19"))
     factories.queued_benchmark(classifier=factories.classifier(architecture="vgg16"), precision="fast")
     measure_missing_rates(process)
-    assert measured == [("vgg16", "fast"), ("vgg19", "fp32"), ("resnet18", "fp32"), ("vgg16", "fp32")]
+    # Now both can begin, and what nobody waits for is not to hold them up.
+    assert measured == [("vgg16", "fast"), ("vgg19", "fp32")]
+    Benchmark.objects.all().delete()
+    measure_missing_rates(process)
+    assert measured[2:] == [("resnet18", "fp32"), ("vgg16", "fp32")]
 
 
 def a_studio_at_work() -> None:
@@ -126,5 +131,39 @@ def test_a_model_that_fails_on_the_device_keeps_no_other_waiting(
     factories.queued_benchmark(classifier=factories.classifier(architecture="vgg16"))
     factories.queued_benchmark(classifier=factories.classifier(architecture="vgg19"))
     measure_missing_rates(process)
+    measure_missing_rates(process)
     assert measured == [("vgg19", "fp32")]
     assert WorkerNode.objects.get(pk=process.registered().pk).activity == ""
+    # Its benchmark says what it waits for; this worker tries again in five seconds, and nobody is told twice.
+    trouble = WorkerTrouble.objects.annotate(now=Now()).get()
+    reason = "RuntimeError: Expected all tensors to be on the same device"
+    assert (trouble.benchmark.classifier.architecture, trouble.reason) == ("vgg16", reason)
+    assert (trouble.failures, round((trouble.not_before - trouble.now).total_seconds())) == (1, 5)
+    WorkerTrouble.objects.update(not_before=Now())
+    measure_missing_rates(process)
+    assert WorkerTrouble.objects.get().failures == 2
+    events = trouble.benchmark.events.filter(kind="worker_trouble")
+    assert [event.payload for event in events] == [{"worker": "worker of today", "reason": reason}]
+    # Measured at last: nothing is wrong any more.
+    monkeypatch.setattr("workers.forward_rates.classifier_of", lambda part, *_: part["architecture"])
+    WorkerTrouble.objects.update(not_before=Now())
+    measure_missing_rates(process)
+    assert measured == [("vgg19", "fp32"), ("vgg16", "fp32")]
+    assert not WorkerTrouble.objects.exists()
+
+
+def test_a_model_that_fails_and_that_nobody_waits_for_is_left_alone_for_ten_minutes(
+    process: Node, measured: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def fails(part: dict[str, Any], *_: object) -> str:
+        tried.append(part["architecture"])
+        raise RuntimeError("CUDA error")
+
+    monkeypatch.setattr("workers.forward_rates.classifier_of", fails)
+    monkeypatch.setattr("workers.forward_rates._again_at", {})
+    factories.classifier(architecture="vgg16")
+    measure_missing_rates(process)
+    measure_missing_rates(process)
+    assert tried == ["vgg16"]

@@ -20,14 +20,17 @@ from saliency_core.output.comparison import compare, significance_marks
 from saliency_core.output.json_document import read_json
 from tests.web import factories, many_methods
 from webapp.accounts.models import User
-from webapp.benchmarks import exports, summaries
+from webapp.benchmarks import archives, exports, summaries
+from webapp.benchmarks.archive_writing import write_archive
 from webapp.benchmarks.experiment_page import ExperimentPage
 from webapp.benchmarks.figures import headline, refresh_figures
 from webapp.benchmarks.models import Benchmark, ResultSummary
 from webapp.benchmarks.results import results
 from webapp.benchmarks.selectors import benchmarks_for
+from webapp.jobs.models import Job
+from webapp.jobs.services import JobLost
 from webapp.studio.models import Explanation
-from workers import reconciler
+from workers import jobs, reconciler
 
 pytestmark = pytest.mark.django_db
 
@@ -386,24 +389,13 @@ def test_latex_json_and_report(client: Client, member: User) -> None:
         assert part in report
 
 
-def test_the_archive_has_everything(
-    client: Client, member: User, monkeypatch: Any, settings: Any, tmp_path: Path
-) -> None:
+def test_the_archive_has_everything(client: Client, member: User, settings: Any, tmp_path: Path) -> None:
     settings.STATE_DIR = tmp_path
     benchmark = finished(member, methods=3, experiments=1)
-    made: list[Path] = []
-
-    def make(chosen: Benchmark, path: Path) -> None:
-        made.append(path)
-        call_command("export_benchmark", str(chosen.pk), str(path), stdout=io.StringIO())
-
-    monkeypatch.setattr(exports, "_make", make)
-    address = reverse("benchmarks:archive", args=[benchmark.pk])
-    for _ in range(2):
-        response = client.get(address)
-        content = b"".join(response.streaming_content)
-    assert len(made) == 1
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    archives.request_archive(owner=member, benchmark=benchmark)
+    jobs.run_waiting_jobs()
+    response = client.get(reverse("benchmarks:archive", args=[benchmark.pk]))
+    with zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content))) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
         readme = archive.read(f"benchmark-{benchmark.pk}/README.txt").decode()
         # It says what every file is, and what the figures are.
@@ -418,20 +410,82 @@ def test_the_archive_has_everything(
     for kind in ("mean-curves", "intervals", "by-confidence", "spread", "critical-difference"):
         for ending in ("png", "svg"):
             assert f"figures/insertion-deletion-thesis@1-{kind}.{ending}" in names
-    # What is new is in a new archive, and the old one is gone.
-    Benchmark.objects.update(figures_shards=1)
-    monkeypatch.setattr(exports, "_make", lambda _, path: made.append(path) or path.write_bytes(b""))
-    b"".join(client.get(address).streaming_content)
-    assert len(made) == 2
-    assert [path.name for path in (tmp_path / "exports").iterdir()] == [made[1].name]
+    # Nothing else is left, and the command writes the same by hand.
+    assert [path.name for path in (tmp_path / "jobs").iterdir()] == [f"archive-{Job.objects.get().pk}.zip"]
+    call_command("export_benchmark", str(benchmark.pk), str(tmp_path / "by-hand.zip"), stdout=io.StringIO())
+    with zipfile.ZipFile(tmp_path / "by-hand.zip") as archive:
+        assert {name.partition("/")[2] for name in archive.namelist()} == names
 
 
-def test_an_archive_that_fails_says_why(client: Client, member: User, settings: Any, tmp_path: Path) -> None:
-    """In its own process there is no such benchmark: the tests' database is another."""
+def test_an_archive_is_made_by_a_job_that_the_page_shows(
+    client: Client, member: User, settings: Any, tmp_path: Path
+) -> None:
     settings.STATE_DIR = tmp_path
-    benchmark = many_methods.benchmark(member, methods=1, experiments=1)
-    response = client.get(reverse("benchmarks:archive", args=[benchmark.pk]), follow=True)
-    assert "The archive could not be made" in response.content.decode()
+    benchmark = finished(member, methods=2, experiments=1)
+    page = reverse("benchmarks:detail", args=[benchmark.pk])
+    make, cancel, address = (
+        reverse(f"benchmarks:{name}", args=[benchmark.pk])
+        for name in ("make_archive", "cancel_archive", "archive")
+    )
+    refused = client.get(address, follow=True)
+    assert "There is no ZIP at the moment" in refused.content.decode()
+    assert client.post(make)["Location"] == f"{page}#files-title"
+    client.post(make)  # pressed twice
+    job = Job.objects.get()
+    shown = client.get(page).content.decode()
+    assert f'data-job="/ws/jobs/{job.pk}/"' in shown and f'"{make}"' not in shown
+    client.post(cancel)
+    job.refresh_from_db()
+    assert job.state == "cancelled" and f'"{make}"' in client.get(page).content.decode()
+
+    client.post(make)
+    jobs.run_waiting_jobs()
+    job = Job.objects.get()
+    assert job.state == "ready" and job.size == job.path.stat().st_size
+    shown = client.get(page).content.decode()
+    assert "Download everything (ZIP)" in shown and f'"{make}"' not in shown
+    assert client.get(address)["Content-Length"] == str(job.size)
+    # What is new is in a new archive; the one that is there can be fetched until then.
+    Benchmark.objects.update(figures_shards=1)
+    shown = client.get(page).content.decode()
+    assert (
+        "Download everything (ZIP)" in shown and f'"{make}"' in shown and "there are newer results" in shown
+    )
+    client.post(make)
+    assert not job.path.exists() and Job.objects.get().state == "waiting"
+
+
+def test_an_archive_that_fails_or_is_stopped_leaves_nothing_and_says_why(
+    client: Client, member: User, settings: Any, tmp_path: Path
+) -> None:
+    settings.STATE_DIR = tmp_path
+    benchmark = finished(member, methods=2, experiments=1)
+    reached: list[float] = []
+
+    def stop(share: float) -> None:
+        reached.append(share)
+        if share > 0.5:
+            raise JobLost
+
+    with pytest.raises(JobLost):
+        write_archive(benchmark, tmp_path / "stopped.zip", stop)
+    assert reached == sorted(reached) and len(reached) > 5
+    assert list(tmp_path.iterdir()) == []
+
+    job = archives.request_archive(owner=member, benchmark=benchmark)
+    (tmp_path / "jobs").write_text("in the way")
+    jobs.run_waiting_jobs()
+    job.refresh_from_db()
+    assert job.state == "failed"
+    shown = client.get(reverse("benchmarks:detail", args=[benchmark.pk])).content.decode()
+    assert "The ZIP could not be made." in shown
+    assert archives.archive_notice(member, job.pk) == {
+        "job": job.pk,
+        "name": str(benchmark),
+        "state": "failed",
+        "url": f"/benchmarks/{benchmark.pk}/",
+    }
+    assert archives.archive_notice(factories.member(), job.pk) is None
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,53 @@ def test_maps_asked_for_without_scripts_have_own_settings(
     assert Explanation.objects.get().parameters == {"layer": "features.0"}
 
 
+def test_the_studios_enhancement_begins_with_own_settings(owner: User, classifier: Classifier) -> None:
+    save(owner, classifier, "enhancement", stride=64)
+    ticked = f"model={classifier.pk}&enhanced=grad_cam"
+
+    def stride_of(member: User, address: str) -> int:
+        return read_choice(member, QueryDict(address)).enhancement.values()["stride"]
+
+    assert stride_of(owner, ticked) == 32  # The address says the default.
+    assert stride_of(owner, f"{ticked}&begin=enhancement") == 64
+    assert stride_of(owner, f"{ticked}&begin=not-shown&shown=grad_cam") == 64
+    assert stride_of(owner, f"{ticked}&begin=not-shown&shown=enhancement") == 32
+    assert stride_of(factories.member(), f"{ticked}&begin=enhancement") == 32
+    begun = read_choice(owner, QueryDict(f"{ticked}&begin=enhancement")).address()
+    assert stride_of(factories.member(), begun) == 64
+    # Another model has its own, as for methods.
+    other = other_classifier()
+    assert stride_of(owner, f"model={other.pk}&settings_of={classifier.pk}&{begun.partition('&')[2]}") == 32
+
+
+def test_the_studio_says_whose_settings_the_enhancement_has_and_keeps_them(
+    own: Client, owner: User, named: Classifier, shapes: Dataset
+) -> None:
+    def note(address_: dict[str, Any]) -> str:
+        text = own.get("/studio/", {"model": named.pk, "enhanced": "grad_cam", **address_}).content.decode()
+        part = text.partition("Settings of the enhancement")[2]
+        return part.partition('class="own-note')[2].partition("</p>")[0]
+
+    kept = f'href="{address(named, "enhancement/")}" data-carries="enhancement"'
+    assert kept in note({}) and "Keep settings of your own" in note({})
+    save(owner, named, "enhancement", stride=64)
+    assert 'data-state="own"' in note({"begin": "enhancement"}) and "your settings" in note(
+        {"begin": "enhancement"}
+    )
+    assert 'data-state="other"' in note({}) and "enhancement-stride=64" in note({})
+    assert kept in note({}) and "Change your settings" in note({})
+    source = first_image(shapes)
+    sent = {
+        "model": named.pk,
+        **source.address(),
+        "class": "1",
+        "enhanced": ["grad_cam"],
+        "begin": "not-shown",
+    }
+    assert "enhancement-stride=64" in own.post("/studio/generate/", sent).url
+    assert Explanation.objects.get().enhancement["stride"] == 64
+
+
 def test_another_model_has_its_own_settings(owner: User, classifier: Classifier) -> None:
     other = other_classifier()
     save(owner, classifier, "msg_cam", groups=16)
@@ -230,6 +277,20 @@ def test_a_method_that_is_added_begins_with_own_settings(owner: User, classifier
         owner, f"classifier={classifier.pk}&sent=1&method-0-key=grad_cam&method-0-enhance=on"
     )
     assert enhanced.specified_methods[0]["enhancement"]["stride"] == 64
+
+
+def test_the_form_of_a_benchmark_says_whose_settings_the_enhancement_has(
+    own: Client, owner: User, classifier: Classifier
+) -> None:
+    factories.dataset()
+    save(owner, classifier, "enhancement", stride=64)
+    chosen = {"classifier": classifier.pk, "sent": "1", "method-0-key": "grad_cam"}
+    assert "your settings" not in own.get("/benchmarks/new/", chosen).content.decode()
+    enhanced = {**chosen, "method-0-enhance": "on"}
+    text = own.get("/benchmarks/new/", enhanced).content.decode()
+    assert '<span class="tag">your settings</span>' in text and 'value="defaults-0"' in text
+    text = own.get("/benchmarks/new/", {**enhanced, "do": "defaults-0"}, follow=True).content.decode()
+    assert '<span class="tag">your settings</span>' not in text and 'value="own-0"' in text
 
 
 def test_the_form_of_a_benchmark_offers_both(own: Client, owner: User, classifier: Classifier) -> None:

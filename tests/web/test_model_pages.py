@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,12 +12,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from saliency_core.classifiers.preprocessing import Preprocessing
 from tests.web import factories
 from tests.web.test_pages import import_form
 from webapp.accounts.models import User
 from webapp.benchmarks.specification import build_specification, specification_sha256
 from webapp.library import compatibility
-from webapp.library.models import Classifier, MethodSettings
+from webapp.library.classifier_changes import change_preprocessing
+from webapp.library.models import Classifier, ForwardRate, MethodSettings
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +100,19 @@ def test_list_shows_built_in_own_and_shared_ones_and_can_be_narrowed(client: Cli
     assert "Secret" not in page(client, "classifiers")
 
 
+def test_long_lists_come_in_pages_that_keep_what_they_are_narrowed_to(client: Client, member: User) -> None:
+    for number in range(53):
+        factories.classifier(name=f"Net {number:02}", owner=member)
+    factories.classifier(name="Other", owner=member)
+    first = page(client, "classifiers", query="?q=net")
+    assert names(first) == [f"Net {number:02}" for number in range(50)]
+    assert "53 of 54 models" in first and 'href="?q=net&amp;page=2"' in first
+    second = page(client, "classifiers", query="?q=net&page=2")
+    assert names(second) == ["Net 50", "Net 51", "Net 52"]
+    assert "54 models" in page(client, "classifiers", query="?page=2")
+    assert names(page(client, "classifiers", query="?page=nonsense"))[0] == "Net 00"
+
+
 def test_list_takes_the_same_queries_for_any_number(
     client: Client, member: User, django_assert_max_num_queries: Any
 ) -> None:
@@ -167,17 +184,28 @@ def test_a_report_that_failed_says_why(client: Client, member: User) -> None:
         ({"library": "onnx"}, "weights", "Upload the network as one .onnx file"),
         ({"weights": "mine.onnx"}, "weights", "choose ONNX as the library"),
         ({"weights": "mine.zip"}, "weights", "Upload a .safetensors file"),
+        ({"mean": "nan nan nan"}, "mean", "Give three numbers"),
+        ({"std": "1 inf 1"}, "std", "Give three numbers"),
+        ({"name": "a\0b"}, "name", "Null characters are not allowed."),
+        ({"class_names": b"cat\0\ndog"}, "class_names", "characters that can't be kept"),
+        ({"class_names": b'["\\u0000"]'}, "class_names", "characters that can't be kept"),
+        ({"class_names": b'["\\ud800"]'}, "class_names", "characters that can't be kept"),
+        ({"class_names": b"[" * 100_000}, "class_names", "not a list of names"),
+        ({"class_names": b"\xff"}, "class_names", "UTF-8"),
     ],
 )
 def test_import_says_what_to_change(
-    client: Client, member: User, fields: dict[str, str], field: str, expected: str
+    client: Client, member: User, fields: dict[str, Any], field: str, expected: str
 ) -> None:
     if "weights" in fields:
-        fields = {**fields, "weights": SimpleUploadedFile(fields["weights"], b"x")}  # type: ignore[dict-item]
+        fields = {**fields, "weights": SimpleUploadedFile(fields["weights"], b"x")}
+    if "class_names" in fields:
+        fields = {**fields, "class_names": SimpleUploadedFile("names.txt", fields["class_names"])}
     response = client.post(reverse("library:import_classifier"), import_form(**fields))
     assert response.status_code == 422
     assert expected in " ".join(response.context["form"].errors[field])
-    assert 'value="Mine"' in response.content.decode()
+    if field != "name":
+        assert 'value="Mine"' in response.content.decode()
     assert not Classifier.objects.exists()
 
 
@@ -193,6 +221,131 @@ def test_import_keeps_outputs_and_preprocessing(client: Client, member: User) ->
     assert (answer.status_code, answer["Location"]) == (201, f"/models/{row.pk}/")
     assert (row.library, row.architecture, row.output_activation) == ("onnx", "", "sigmoid")
     assert row.preprocessing["pipeline"] == "resize_crop"
+
+
+@pytest.mark.parametrize(
+    ("library", "architecture", "given", "expected"),
+    [
+        ("timm", "vit_base_patch16_224", {}, ("resize_crop", 224, 0.5, "bicubic")),
+        ("torchvision", "inception_v3", {}, ("resize_crop", 299, 0.485, "bilinear")),
+        (
+            "torchvision",
+            "inception_v3",
+            {"size": "224", "pipeline": "squash"},
+            ("squash", 224, 0.485, "bilinear"),
+        ),
+        ("onnx", "", {}, ("squash", 224, 0.485, "bilinear")),
+    ],
+)
+def test_what_an_import_leaves_empty_is_usual_for_the_architecture(
+    client: Client,
+    member: User,
+    library: str,
+    architecture: str,
+    given: dict[str, str],
+    expected: tuple[str, int, float, str],
+) -> None:
+    empty = dict.fromkeys(("mean", "std", "size", "interpolation", "pipeline"), "")
+    weights = SimpleUploadedFile("net.onnx" if library == "onnx" else "net.safetensors", b"x")
+    form = import_form(library=library, architecture=architecture, weights=weights, **(empty | given))
+    assert client.post(reverse("library:import_classifier"), form).status_code == 302
+    found = member.classifiers.get().preprocessing
+    assert (found["pipeline"], found["size"], found["mean"][0], found["interpolation"]) == expected
+
+
+def test_a_search_brings_what_is_usual_for_an_architecture(client: Client, member: User) -> None:
+    html = page(client, "architectures", query="?architecture=inception_v3&library=torchvision")
+    usual = json.loads(unescape(re.search(r'role="status" data-usual="([^"]+)"', html)[1]))
+    assert usual == {
+        "mean": "0.485, 0.456, 0.406",
+        "std": "0.229, 0.224, 0.225",
+        "size": "299",
+        "pipeline": "resize_crop",
+        "interpolation": "bilinear",
+    }
+    assert html.count("data-usual") == 2  # The one that is meant, and the match.
+    part = page(client, "architectures", query="?architecture=inception&library=torchvision")
+    assert 'role="status" data-usual' not in part
+
+
+OTHER_VALUES = {"mean": "0.5 0.5 0.5", "std": "0.25 0.25 0.25", "size": "256", "pipeline": "resize_crop"}
+
+
+def test_the_owner_changes_the_preprocessing_and_benchmarks_keep_theirs(client: Client, member: User) -> None:
+    row = factories.classifier(name="Mine", owner=member, compatibility=REPORT)
+    before = row.preprocessing
+    ForwardRate.objects.create(classifier=row, device="Test processor", images_per_second=10.0)
+    benchmark = factories.queued_benchmark(member, classifier=row)
+    address = reverse("library:change_preprocessing", args=[row.pk])
+    html = client.get(address).content.decode()
+    assert "1 benchmark, queued, running or done, keeps the preprocessing" in html
+    assert address in page(client, "classifier", row.pk)
+    assert client.post(address, {**OTHER_VALUES, "interpolation": "bicubic"}).status_code == 302
+    row.refresh_from_db()
+    assert row.preprocessing == {
+        "pipeline": "resize_crop",
+        "size": 256,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.25, 0.25, 0.25],
+        "interpolation": "bicubic",
+    }
+    assert (row.earlier_preprocessings, row.compatibility) == ([before], {"state": "waiting"})
+    assert not row.rates.exists()
+    benchmark.refresh_from_db()
+    assert benchmark.specification["classifier"]["preprocessing"] == before
+    assert "earlier benchmarks and maps keep what they were made with" in page(client, "classifier", row.pk)
+    # Empty fields are what is usual; nothing is kept twice.
+    client.post(address, {})
+    row.refresh_from_db()
+    assert (row.preprocessing["pipeline"], row.preprocessing["size"]) == ("resize_crop", 224)
+    assert [each["size"] for each in row.earlier_preprocessings] == [224, 256]
+
+
+def test_a_report_on_the_preprocessing_before_is_not_kept(member: User) -> None:
+    row = factories.classifier(name="Mine", owner=member)
+    compatibility.request_report(row)
+    looking = compatibility.claim_report()
+    changed = Preprocessing(mean=(0.5, 0.5, 0.5)).to_dict()
+    assert change_preprocessing(row, changed)
+    compatibility.finish_report(looking, REPORT, described())
+    row.refresh_from_db()
+    assert row.compatibility == {"state": "waiting"}
+    again = compatibility.claim_report()
+    compatibility.finish_report(again, REPORT, described())
+    row.refresh_from_db()
+    assert row.compatibility == REPORT
+    assert not change_preprocessing(row, changed)
+
+
+def test_what_cannot_be_changed_of_a_preprocessing_is_said(client: Client, member: User) -> None:
+    row = factories.classifier(name="Mine", owner=member, description=described(fixed_size=True))
+    address = reverse("library:change_preprocessing", args=[row.pk])
+    assert "images of this size only" in client.get(address).content.decode()
+    client.post(address, OTHER_VALUES)
+    row.refresh_from_db()
+    assert (row.preprocessing["size"], row.preprocessing["pipeline"]) == (224, "resize_crop")
+    refused = client.post(address, {"mean": "0.5", "std": "0 0 0"})
+    assert refused.status_code == 422
+    assert refused.context["form"].errors.keys() == {"mean", "std"}
+    Classifier.objects.update(state=Classifier.State.PREPARING)
+    answer = client.post(address, {"mean": "0.1 0.1 0.1"})
+    assert answer.status_code == 422
+    assert "can be changed when a worker has prepared it" in answer.content.decode()
+
+
+def test_a_form_that_is_saved_as_it_was_opened_changes_nothing(client: Client, member: User) -> None:
+    clip = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
+    row = factories.classifier(name="Mine", owner=member)
+    row.preprocessing |= clip
+    row.save()
+    address = reverse("library:change_preprocessing", args=[row.pk])
+    form = client.get(address).context["form"]
+    client.post(address, {name: form[name].value() for name in form.fields})
+    row.refresh_from_db()
+    assert (row.preprocessing["mean"], row.preprocessing["std"]) == (clip["mean"], clip["std"])
+    assert row.earlier_preprocessings == []
+    refused = client.post(address, {"mean": "nan nan nan", "std": "inf 1 1"})
+    assert refused.context["form"].errors.keys() == {"mean", "std"}
 
 
 def test_architectures_are_searched(client: Client, member: User) -> None:

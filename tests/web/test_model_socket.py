@@ -49,9 +49,11 @@ def watch(
 
 
 def test_snapshot_then_progress() -> None:
-    row = factories.classifier(state=Classifier.State.PREPARING, key="mine")
+    factories.classifier(state=Classifier.State.WAITING, key="mine")
+    row = services.claim_preparation()
 
     def happen() -> None:
+        services.begin_preparation_step(row, "fetching")
         services.report_preparation_progress(row, 25, 100)
         announce_classifier(row)
 
@@ -59,10 +61,18 @@ def test_snapshot_then_progress() -> None:
     assert snapshot["type"] == "snapshot"
     assert snapshot["classifiers"] == [
         {
-            "id": row.pk, "state": "preparing", "problem": "", "bytes_done": 0, "bytes_total": 0, "report": "",
+            "id": row.pk, "state": "preparing", "step": "", "problem": "", "bytes_done": 0, "bytes_total": 0,
+            "report": "",
         }
     ]  # fmt: skip
-    assert (progress["type"], progress["bytes_done"], progress["bytes_total"]) == ("classifier", 25, 100)
+    assert (progress["type"], progress["step"]) == ("classifier", "fetching")
+    assert (progress["bytes_done"], progress["bytes_total"]) == (25, 100)
+
+
+def test_a_cancellation_is_told() -> None:
+    row = factories.classifier(state=Classifier.State.WAITING, owner=factories.member())
+    seen = watch(row.owner, f"classifier={row.pk}", lambda: services.cancel_preparation(row), 2)
+    assert (seen[1]["type"], seen[1]["state"]) == ("classifier", "cancelled")
 
 
 def test_asking_for_a_report_and_getting_it_are_told() -> None:

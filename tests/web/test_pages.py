@@ -13,7 +13,8 @@ from django.urls import reverse
 
 from tests.web import factories
 from webapp.accounts.models import User
-from webapp.benchmarks.figures import refresh_figures
+from webapp.benchmarks import transitions
+from webapp.benchmarks.figures import complete_figures, refresh_figures
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult
 from webapp.studio.models import Explanation
 
@@ -132,6 +133,70 @@ def test_a_benchmark_shows_figures_failures_and_sorted_images(client: Client, be
     shown = re.findall(r'data-map="(\d+)\.jpg"', page)
     assert shown == ["007", "006", "005", "004", "003", "001", "000"]
     assert 'aria-sort="descending"' in page
+
+
+def test_rooms_of_charts_say_why_they_are_empty(client: Client, member: User, benchmark: Benchmark) -> None:
+    waiting = factories.queued_benchmark(member)
+    address = reverse("benchmarks:detail", args=[waiting.pk])
+    html = client.get(address).content.decode()
+    assert 'data-curve="insertion" data-empty="Drawn as soon as the first images are done."' in html
+    assert 'data-spread="insertion_auc" data-empty="Drawn as soon as the first images are done."' in html
+    client.post(reverse("benchmarks:cancel", args=[waiting.pk]))
+    html = client.get(address).content.decode()
+    assert "Drawn as soon" not in html
+    assert 'data-curve="insertion" data-empty="No image was measured."' in html
+    for plot in ("histogram", "violin"):
+        assert (
+            'data-distribution data-empty="No image' in client.get(address, {"plot": plot}).content.decode()
+        )
+    measured = client.get(reverse("benchmarks:detail", args=[benchmark.pk])).content.decode()
+    assert "data-empty" not in measured
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("find=006", ["006"]),
+        ("find=CLASS+1", ["001", "004", "007"]),
+        ("class=class+0", ["000", "003", "006"]),
+        ("class=class+0&find=3.jpg&sort=-insertion_auc", ["003"]),
+        ("class=class+0&sort=-insertion_auc", ["006", "003", "000"]),
+        ("class=class", []),
+        ("find=%25", []),
+    ],
+)
+def test_images_are_found_by_file_name_and_class(
+    client: Client, benchmark: Benchmark, query: str, expected: list[str]
+) -> None:
+    for name in ("detail", "images"):
+        page = client.get(reverse(f"benchmarks:{name}", args=[benchmark.pk]) + f"?{query}").content.decode()
+        assert re.findall(r'data-map="(\d+)\.jpg"', page) == expected
+        assert ("No image is like that." in page) == (not expected)
+        assert "Show all" in page
+
+
+def test_classes_have_intervals_and_lead_to_their_images(client: Client, benchmark: Benchmark) -> None:
+    address = reverse("benchmarks:detail", args=[benchmark.pk])
+    assert "intervals follow when the benchmark has ended" in client.get(address).content.decode()
+    benchmark.shards.filter(state=Shard.State.WAITING).delete()
+    with transaction.atomic():
+        figures, shards = refresh_figures(benchmark)
+        transitions.succeed(benchmark, figures=figures, shards=shards)
+    benchmark.refresh_from_db()
+    while complete_figures(benchmark):
+        pass
+    page = client.get(address).content.decode()
+    assert "with 95 % intervals over the images of the class" in page
+    table = page[page.index("classes-table") :]
+    row = table[table.index(">class 1</a>") : table.index(">class 2</a>")]
+    # Images 1, 4 and 7: 2, 5 and 8 per cent. All three draws are the lowest in one of 27 resamples.
+    insertion = r'<td class="n">5.00<span class="interval">\[?2.00[^<]*8.00\]?</span></td>'
+    assert re.search(insertion, row), row
+    # The only measured image of class 2 has no interval.
+    assert "interval" not in table[table.index(">class 2</a>") : table.index("</table>")]
+    assert (
+        f'<a href="{address}?class=class+1#images-title" title="The images of this class">class 1</a>' in page
+    )
 
 
 def test_maps_are_asked_for_once_and_only_for_images_with_figures(

@@ -67,8 +67,9 @@ def test_table_of_transitions(state: str, change: str) -> None:
 def test_a_paused_benchmark_goes_on_where_it_stopped() -> None:
     benchmark = factories.running_benchmark(images=12, per_shard=4)
     node = factories.node()
+    # Four images in 45 seconds.
     ForwardRate.objects.create(
-        classifier=benchmark.classifier, device="Test processor", images_per_second=100.0
+        classifier=benchmark.classifier, device="Test processor", images_per_second=20.0
     )
     first, second = claim_shard(node), claim_shard(node)
     deliver(first, [factories.columns(0, 4)], {})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -84,6 +86,23 @@ def test_a_higher_priority_goes_first_and_within_it_members_take_turns() -> None
     assert [each.benchmark.pk for each in queue_for(ada)] == [high.pk, first.pk, second.pk, low.pk]
     served = [claim_shard(node).benchmark_id for _ in range(8)]
     assert served == [high.pk, high.pk, first.pk, second.pk, first.pk, second.pk, low.pk, low.pk]
+
+
+def test_the_lowest_priority_is_served_too_however_much_is_above_it(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SHARE_WITHOUT_PRIORITY = 0.1
+    monkeypatch.setattr("workers.claiming._dice", random.Random(7))
+    ruler = administrator()
+    low = factories.running_benchmark(factories.member(), 40, 1, priority="low")
+    for _ in range(2):
+        factories.running_benchmark(ruler, 100, 1, priority="high")
+    node = factories.node()
+    served = [claim_shard(node).benchmark_id for _ in range(200)]
+    # A tenth of the claims serve members in turn; nothing else of the low one is served meanwhile.
+    assert 10 <= served.count(low.pk) <= 30
+    gaps = [number for number, benchmark in enumerate(served) if benchmark == low.pk]
+    assert max(after - before for before, after in pairwise([0, *gaps, 200])) <= 60
 
 
 def test_a_changed_priority_holds_for_what_waits() -> None:

@@ -22,14 +22,14 @@ pytestmark = pytest.mark.django_db
 # Address, and the number of queries, those of session and member included.
 PAGES = [
     ("benchmarks:list", 11),
-    ("benchmarks:detail", 18),
+    ("benchmarks:detail", 19),
     ("benchmarks:live_parts", 10),
     ("benchmarks:images", 10),
     ("benchmarks:classes", 4),
     ("benchmarks:new", 15),
-    ("benchmarks:workers", 15),
-    ("benchmarks:workers_live", 15),
-    ("library:classifiers", 4),
+    ("benchmarks:workers", 16),
+    ("benchmarks:workers_live", 16),
+    ("library:classifiers", 5),
     ("library:classifier", 4),
     ("library:datasets", 4),
     ("library:dataset", 6),
@@ -48,7 +48,7 @@ PAGES = [
     ("api:classifiers", 5),
     ("api:datasets", 4),
     ("api:explanations", 4),
-    ("api:workers", 6),
+    ("api:workers", 7),
     ("api:queue", 9),
 ]
 # Workers that are heard of in the future live as long as the test takes.

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.db.models.functions import Now
 
 from tests.web import factories
 from webapp.benchmarks import transitions
-from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, WorkerNode
+from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerNode
 from webapp.benchmarks.selectors import results_of
 from webapp.library.models import Classifier
 from workers import reconciler
-from workers.claiming import MAX_ATTEMPTS, claim_shard, deliver, fail_attempt
+from workers.claiming import claim_shard, deliver, fail_attempt
 
 pytestmark = pytest.mark.django_db
 ENVIRONMENT = {"device": "Test processor", "versions": {}}
@@ -24,8 +25,7 @@ def kinds(benchmark: Benchmark) -> list[str]:
 
 
 def fail_all_attempts(node: WorkerNode, reason: str) -> None:
-    for _ in range(MAX_ATTEMPTS):
-        claim = claim_shard(node)
+    while claim := claim_shard(node):
         fail_attempt(claim.shard_id, claim.fence, reason)
         Shard.objects.update(not_before=None)
 
@@ -90,6 +90,75 @@ def test_resume_tries_images_again_that_were_set_aside() -> None:
     assert (benchmark.state, benchmark.figures["images"]) == (Benchmark.State.SUCCEEDED, 4)
 
 
+def test_images_that_were_set_aside_are_tried_again_though_the_benchmark_succeeded() -> None:
+    benchmark = factories.running_benchmark(images=8, per_shard=4)
+    node = factories.node()
+    deliver(claim_shard(node), [factories.columns(0, 4)], ENVIRONMENT)
+    fail_all_attempts(node, "crashed")
+    reconciler.reconcile()
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.figures["failed"]) == (Benchmark.State.SUCCEEDED, 4)
+    transitions.resume(benchmark)
+    transitions.start(benchmark)
+    while claim := claim_shard(node):
+        deliver(claim, [factories.columns(claim.start, claim.stop)], ENVIRONMENT)
+    reconciler.reconcile()
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.figures["failed"]) == (Benchmark.State.SUCCEEDED, 0)
+    assert benchmark.figures["images"] == 8
+    # All measured: there is nothing to try again.
+    with pytest.raises(transitions.TransitionRefused):
+        transitions.resume(benchmark)
+
+
+def test_a_benchmark_that_cannot_be_finished_keeps_no_other_waiting_and_fails_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reconciler, "_faults", {})
+    clock = [100.0]
+    monkeypatch.setattr("workers.reconciler.time.monotonic", lambda: clock[0])
+    broken, sound = (factories.running_benchmark(images=4, per_shard=4) for _ in range(2))
+    for _ in range(2):
+        claim = claim_shard(factories.node())
+        deliver(claim, [factories.columns(0, 4)], ENVIRONMENT)
+    ShardResult.objects.filter(shard__benchmark=broken).update(scalars=b"not packed by us")
+    reconciler.reconcile()
+    broken.refresh_from_db()
+    sound.refresh_from_db()
+    assert (broken.state, sound.state) == (Benchmark.State.RUNNING, Benchmark.State.SUCCEEDED)
+    # Tried after 5, 10, 15 and 20 seconds more, and then given up.
+    rounds = 1
+    while broken.state == Benchmark.State.RUNNING:
+        clock[0] += 5.1
+        reconciler.reconcile()
+        broken.refresh_from_db()
+        rounds += 1
+    assert (broken.state, broken.problem) == (Benchmark.State.FAILED, reconciler.CANNOT_FINISH)
+    assert rounds == 1 + 1 + 2 + 3 + 4
+
+
+def test_a_step_that_goes_wrong_keeps_no_other_from_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        raise KeyError("a row that nobody expected")
+
+    for name in ("forget_workers", "reclaim_lost_jobs", "purge_deleted_benchmark"):
+        monkeypatch.setattr(reconciler, name, fails)
+    benchmark = factories.running_benchmark(images=4, per_shard=4)
+    deliver(claim_shard(factories.node()), [factories.columns(0, 4)], ENVIRONMENT)
+    reconciler.reconcile()
+    benchmark.refresh_from_db()
+    assert benchmark.state == Benchmark.State.SUCCEEDED
+
+
+def test_a_database_that_is_away_is_for_the_loop_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(reconciler, "forget_workers", away)
+    with pytest.raises(OperationalError):
+        reconciler.reconcile()
+
+
 def test_benchmark_without_any_figure_fails_with_the_reason() -> None:
     benchmark = factories.running_benchmark(images=4, per_shard=4)
     fail_all_attempts(factories.node(), "The folder /nowhere does not exist.")
@@ -111,7 +180,7 @@ def test_benchmark_whose_images_all_fail_says_so() -> None:
 def test_queued_benchmark_fails_with_its_classifier_and_resumes_with_it() -> None:
     from webapp.benchmarks.services import resume_benchmark
 
-    classifier = factories.classifier(state=Classifier.State.NOT_FETCHED)
+    classifier = factories.classifier(key="vgg16", state=Classifier.State.NOT_FETCHED)
     benchmark = factories.queued_benchmark(classifier=classifier)
     Classifier.objects.update(state=Classifier.State.FAILED, problem="Put vgg16-397923af.pth into …")
     reconciler.reconcile()

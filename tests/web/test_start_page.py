@@ -46,7 +46,7 @@ def test_first_visit_says_what_to_do(client: Client, member: User) -> None:
 
 
 def test_what_goes_on_is_shown(client: Client, member: User) -> None:
-    factories.node(activity="benchmark #1")
+    factories.node(activity="benchmark #1, images 1–4")
     own, foreign = factories.queued_benchmark(member), factories.queued_benchmark()
     shared = factories.queued_benchmark()
     Benchmark.objects.filter(pk=shared.pk).update(shared_with_lab=True)
@@ -59,7 +59,7 @@ def test_what_goes_on_is_shown(client: Client, member: User) -> None:
         f"/benchmarks/{shared.pk}/",
         f"/maps/{drawn.pk}/overlay.webp",
         "On its way",
-        "benchmark #1",
+        "benchmark #1, images 1 to 4",
     ):
         assert shown in page, shown
     for hidden in (
@@ -69,6 +69,15 @@ def test_what_goes_on_is_shown(client: Client, member: User) -> None:
         "Foreign model",
     ):
         assert hidden not in page, hidden
+
+
+def test_what_workers_are_at_is_in_the_readers_language(client: Client, member: User) -> None:
+    factories.node(activity="benchmark #1, images 1–4")
+    factories.node(activity="looking at a model")
+    client.cookies["django_language"] = "zh-hans"
+    page = client.get("/").content.decode()
+    assert "评测 #1，图像 1 至 4" in page
+    assert "正在检查模型" in page
 
 
 def test_a_map_leads_to_the_studio_with_its_settings(client: Client, member: User) -> None:

@@ -77,6 +77,8 @@ def test_lost_map_waits_again_and_its_late_worker_changes_nothing() -> None:
     late = services.claim_explanations()
     Explanation.objects.update(lease_expires=Now() - timedelta(seconds=1))
     assert services.reclaim_lost_explanations() == 2
+    assert services.claim_explanations() == []  # not at once
+    Explanation.objects.update(not_before=None)
     current = services.claim_explanations()
     assert not services.finish_explanation(late[0], degenerate=False, seconds=1.0)
     assert services.finish_explanation(current[0], degenerate=True, seconds=2.0)
@@ -100,12 +102,24 @@ def test_map_given_back_does_not_count_as_an_attempt() -> None:
     assert (row.state, row.attempt) == (Explanation.State.WAITING, 0)
 
 
-def test_map_is_given_up_after_three_lost_workers() -> None:
+def lose_worker() -> None:
+    """Nothing has been heard of it for longer than its lease, and the pause that follows is over."""
+    running = Explanation.objects.filter(state=Explanation.State.RUNNING)
+    running.update(lease_expires=Now() - timedelta(seconds=1))
+    services.reclaim_lost_explanations()
+    Explanation.objects.update(not_before=None)
+
+
+def test_a_map_that_kills_its_worker_is_set_aside_alone() -> None:
+    """Drawn together with another one at first; after that by itself."""
     asked()
-    for _ in range(3):
-        assert services.claim_explanations()
-        Explanation.objects.filter(state=Explanation.State.RUNNING).update(
-            lease_expires=Now() - timedelta(seconds=1)
-        )
-        services.reclaim_lost_explanations()
-    assert set(Explanation.objects.values_list("state", flat=True)) == {Explanation.State.FAILED}
+    poisonous, good = services.claim_explanations()
+    lose_worker()
+    for _ in range(2):
+        assert [each.pk for each in services.claim_explanations()] == [poisonous.pk]
+        lose_worker()
+    poisonous.refresh_from_db()
+    assert poisonous.state == Explanation.State.FAILED
+    assert poisonous.problem.startswith("3 times the worker ended without a word while it was at this")
+    (claimed,) = services.claim_explanations()
+    assert (claimed.pk, claimed.attempt) == (good.pk, 2)

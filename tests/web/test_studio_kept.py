@@ -212,3 +212,27 @@ def test_a_list_of_many_maps_asks_a_fixed_number_of_questions(
     with django_assert_max_num_queries(7):
         text = own.get(reverse("studio:history")).content.decode()
     assert text.count('name="map"') == 48
+
+
+def test_maps_that_a_benchmarks_page_drew_are_no_recent_maps(
+    own: Client, owner: User, classifier: Classifier, dataset: Dataset, settings: Any
+) -> None:
+    benchmark = factories.queued_benchmark(owner, classifier=classifier, dataset=dataset)
+    thumbnails = services.explain_benchmark_images(
+        owner=owner, benchmark=benchmark, images=[("a.jpg", 1), ("b.jpg", 1)]
+    )
+    kept_map = ask(owner, classifier, dataset, "c.jpg")
+    text = own.get(reverse("studio:history")).content.decode()
+    assert "1 of at most 1,000 maps" in text and text.count('name="map"') == 1
+    own.post(reverse("studio:change_history"), {"do": "delete", "map": thumbnails["a.jpg"].pk})
+    assert Explanation.objects.contains(thumbnails["a.jpg"])
+    # They make room first, though they are not the oldest ones.
+    Explanation.objects.update(state=State.READY)
+    settings.STUDIO_MOST_MAPS_KEPT = 3
+    late = services.explain_benchmark_images(owner=owner, benchmark=benchmark, images=[("d.jpg", 1)])
+    assert set(Explanation.objects.all()) == {thumbnails["b.jpg"], kept_map, late["d.jpg"]}
+    # Once it is asked for in the studio, or pinned, it is one of the recent maps.
+    Explanation.objects.filter(pk=kept_map.pk).update(listed=False)
+    assert ask(owner, classifier, dataset, "c.jpg") == kept_map
+    kept.pin(Explanation.objects.filter(pk=late["d.jpg"].pk), pinned=True)
+    assert own.get(reverse("studio:history")).content.decode().count('name="map"') == 2

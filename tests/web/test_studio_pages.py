@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -290,11 +291,118 @@ def test_classes_are_asked_for_and_the_most_probable_one_is_explained(
     assert '<input type="hidden" name="class" value="4" form="studio-form">' in text
 
 
-def test_curves_are_only_wanted_where_they_are_defined(owner: User, shapes: Dataset) -> None:
-    other = factories.classifier(
-        description={"class_names": KINDS, "family": "cnn"}, output_activation="sigmoid"
+@pytest.mark.parametrize(
+    ("preprocessing", "activation", "rules"),
+    [
+        ("squash224", "softmax", "thesis@1"),
+        ("resize256_crop224", "softmax", "group-cam@1"),
+        ("squash299", "softmax", "after thesis@1 at 299 × 299 pixels with softmax outputs"),
+        ("squash224", "sigmoid", "after thesis@1 at 224 × 224 pixels with sigmoid outputs"),
+    ],
+)
+def test_the_page_says_by_which_rules_curves_are_measured(
+    own: Client, shapes: Dataset, preprocessing: str, activation: str, rules: str
+) -> None:
+    row = factories.classifier(
+        description={"class_names": KINDS, "family": "cnn", "layers": factories.LAYERS},
+        output_activation=activation,
     )
-    assert ask(owner, other, image_of(shapes)).curves_state == ""
+    sent = address(row, image_of(shapes), preprocessing=preprocessing)
+    own.post(reverse("studio:generate"), sent)
+    (map_row,) = Explanation.objects.all()
+    assert map_row.curves_state == "waiting"
+    assert (
+        f"{map_row.pipeline} {map_row.size}"
+        == {
+            "squash224": "squash 224",
+            "resize256_crop224": "resize_crop 224",
+            "squash299": "squash 299",
+        }[preprocessing]
+    )
+    (drawn,) = services.claim_explanations()
+    services.finish_explanation(drawn, degenerate=False, seconds=1.0)
+    measured = services.claim_curves()
+    figures = {"insertion": [0.1, 0.9], "deletion": [0.9, 0.1], "insertion_auc": 0.5, "deletion_auc": 0.5}
+    services.finish_curves(measured, figures | {"overall": 0.0})
+    page = own.get(reverse("studio:maps"), sent).content.decode()
+    assert f"Areas in %, {rules}, this image alone" in page
+
+
+# --- one method several times ------------------------------------------------------------------------------
+
+
+def test_a_method_is_compared_with_itself(
+    own: Client, owner: User, classifier: Classifier, shapes: Dataset
+) -> None:
+    twice = {"method": ["grad_cam", "grad_cam.2"], "grad_cam.2-layer": "features.0"}
+    answer = own.post(reverse("studio:generate"), address(classifier, image_of(shapes)) | twice)
+    assert "method=grad_cam&method=grad_cam.2&grad_cam.2-layer=features.0" in answer.url
+    layers = [row.parameters["layer"] for row in Explanation.objects.order_by("pk")]
+    assert layers == [None, "features.0"]
+    page = own.get(answer.url).content.decode()
+    titles = re.findall(r'<article class="tile"[^>]* data-name="([^"]+)"[^>]* aria-label="([^"]+)"', page)
+    assert titles == [
+        ("grad_cam", "Grad-CAM (layer features.29)"),
+        ("grad_cam.2", "Grad-CAM (layer features.0)"),
+    ]
+    assert '<option value="grad_cam.2">Grad-CAM (layer features.0)</option>' in page
+    # What the socket has renewed looks the same.
+    for tile, title in zip(re.findall(r'data-tile="([^"]+)"', page), titles, strict=True):
+        alone = own.get(tile.replace("&amp;", "&")).content.decode()
+        assert f'data-name="{title[0]}"' in alone and f'aria-label="{title[1]}"' in alone
+    assert 'value="grad_cam.2" aria-label="Grad-CAM (2)" checked' in page
+    assert "Settings of Grad-CAM (2)" in page
+    # And once more: the link leads to a page that has the settings open, without scripts too.
+    link = re.search(r'href="[^"?]*\?([^"#]+)#methods-title" data-adds="grad_cam.3"', page)[1]
+    again = own.get(f"{reverse('studio:maps')}?{unescape(link)}").content.decode()
+    assert re.search(r'<details class="family" open><summary class="small">Settings of Grad-CAM \(3\)', again)
+    # Until it is set otherwise it is the first one's map: there is no second tile of that.
+    assert again.count('<article class="tile"') == 2
+
+
+@pytest.mark.parametrize("key", ["grad_cam.1", "grad_cam.9", "grad_cam.x", "grad_cam.²"])
+def test_a_method_is_there_eight_times_at_most(own: Client, classifier: Classifier, key: str) -> None:
+    page = own.get(reverse("studio:maps"), {"model": classifier.pk, "method": key}).content.decode()
+    assert f"There is no method “{key}”." in page
+
+
+# --- preprocessing -------------------------------------------------------------------------------------------
+
+
+def test_the_address_carries_a_preprocessing_that_is_not_the_models_own(
+    own: Client, classifier: Classifier, shapes: Dataset
+) -> None:
+    sent = address(classifier, image_of(shapes), preprocessing="resize256_crop224")
+    page = own.get(reverse("studio:maps"), sent).content.decode()
+    assert "shorter side resized to 256, centre 224 × 224 cut out" in page
+    assert "Not the model&#x27;s own preprocessing" in page or "Not the model's own preprocessing" in page
+    # Completed by what mean, deviation and interpolation are, in every form and link of the page.
+    (full,) = set(re.findall(r"preprocessing=(resize256_crop224-[0-9a-f]{8})", page))
+    assert f'<input type="hidden" name="preprocessing" value="{full}">' in page
+    answer = own.post(reverse("studio:generate"), sent)
+    assert f"preprocessing={full}" in answer.url
+    framed = re.search(r'data-frame="([^"]+)"', page)[1].replace("&amp;", "&")
+    cropped = Image.open(io.BytesIO(own.get(framed).content))
+    whole = Image.open(io.BytesIO(own.get(framed.replace(full, "squash224")).content))
+    assert cropped.size == whole.size == (224, 224)
+    assert cropped.tobytes() != whole.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("crop224", "names no preprocessing"),
+        ("squash4096", "Images of 4096 pixels are not made"),
+        ("squash299", "takes images of 224 pixels only"),
+        ("squash224-00000000", "never had the mean, deviation and interpolation"),
+    ],
+)
+def test_a_preprocessing_that_cannot_be_had_is_named(
+    own: Client, shapes: Dataset, text: str, sentence: str
+) -> None:
+    row = factories.classifier(description={"class_names": KINDS, "family": "cnn", "fixed_size": True})
+    page = own.get(reverse("studio:maps"), address(row, image_of(shapes), preprocessing=text))
+    assert sentence in page.content.decode()
 
 
 # --- pictures ------------------------------------------------------------------------------------------------

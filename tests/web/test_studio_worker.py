@@ -12,24 +12,38 @@ import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.functions import Now
+from django.http import QueryDict
 from PIL import Image
 
 from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.loading import load_classifier
+from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.classifiers.weights import sha256_of
 from saliency_core.datasets.shapes import write_shapes
 from saliency_core.datasets.shapes_forms import KINDS
+from saliency_core.experiments.base import Explained, Measurement
+from saliency_core.experiments.insertion_deletion import InsertionDeletion
 from saliency_core.methods.registry import create_method
 from saliency_core.scoring.batch_size import USUAL_BATCH_SIZES
 from saliency_core.statistics.area import trapezoid_area
 from tests.web import factories
 from webapp.benchmarks.methods import specified_method
+from webapp.benchmarks.specification import preprocessing_under
+from webapp.benchmarks.studio_links import studio_address
+from webapp.library.classifier_changes import change_preprocessing
 from webapp.library.models import Classifier, Dataset
 from webapp.library.services import register_dataset
 from webapp.studio import asking, kept, pictures, services
+from webapp.studio.choices import read_choice
 from webapp.studio.models import Explanation, Prediction, State
+from webapp.studio.permalinks import permalink
+from webapp.studio.preprocessings import written
 from webapp.studio.sources import Source, opened
+from webapp.studio.tiles import tiles_for
 from workers import studio, studio_watching
+from workers.benchmarking import run_shard
+from workers.claiming import claim_shard
+from workers.progress import ShardWatch
 
 pytestmark = pytest.mark.django_db
 WEIGHTS = Path("saliency_core/classifiers/shapes_weights")
@@ -38,6 +52,8 @@ WEIGHTS = Path("saliency_core/classifiers/shapes_weights")
 class Processor:
     """What the studio needs of a worker."""
 
+    name = "worker"
+    device_name = "Test processor"
     torch_device = "cpu"
 
     def watch(self, tick: Any, activity: str = "") -> None: ...
@@ -66,7 +82,12 @@ def make(repository: Path, settings: Any) -> Any:
         builtin, source = builtin_classifier(key), repository / WEIGHTS / f"{key}.safetensors"
         sha256 = sha256_of(source)
         shutil.copy(source, settings.WEIGHTS_DIR / f"{sha256}.safetensors")
-        description = {"default_layer": builtin.default_layer, "family": builtin.family, "class_names": KINDS}
+        description = {
+            "default_layer": builtin.default_layer,
+            "layers": [factories.LAYERS[0] | {"name": builtin.default_layer}],
+            "family": builtin.family,
+            "class_names": KINDS,
+        }
         return factories.classifier(
             name=builtin.title,
             library="saliscope",
@@ -152,6 +173,55 @@ def test_classes_maps_and_curves(
         assert "coverage_correlation" in asked[2].extras
 
 
+def test_a_benchmarks_map_is_drawn_as_each_of_its_protocols_shows_the_image(
+    make: Any, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pixel for pixel what was scored, from the benchmark's page and from the studio that it leads to."""
+    scored: dict[str, Any] = {}
+    measure = InsertionDeletion.measure
+
+    def measured(experiment: InsertionDeletion, explained: Explained) -> Measurement:
+        scored[experiment.protocol.name] = explained.maps[0].numpy()
+        return measure(experiment, explained)
+
+    monkeypatch.setattr(InsertionDeletion, "measure", measured)
+    protocols = ["thesis@1", "group-cam@1"]
+    benchmark = factories.running_benchmark(
+        images=1,
+        dataset=shapes,
+        classifier=make("shapes_cnn"),
+        experiments=[{"key": "insertion_deletion", "protocol": name} for name in protocols],
+    )
+    claim = claim_shard(factories.node())
+    columns, _batch_size = run_shard(Processor(), claim, ShardWatch(claim, stop_requested=lambda: False))  # type: ignore[arg-type]
+    assert not np.array_equal(scored["thesis@1"], scored["group-cam@1"])
+
+    def check() -> None:
+        for place, name in enumerate(protocols):
+            image, target = columns[place].images[0], int(columns[place].scalars["target"][0])
+            ask = {"owner": benchmark.owner, "benchmark": benchmark, "images": [(image, target)]}
+            row = services.explain_benchmark_images(**ask, experiment_index=place)[image]
+            work()
+            drawn = np.load(services.explanation_folder(row) / "map.npy")
+            np.testing.assert_array_equal(drawn, scored[name])
+            applied = written(preprocessing_under(benchmark.specification, place))
+            link = studio_address(benchmark, [0], image, target, applied).partition("?")[2]
+            choice = read_choice(benchmark.owner, QueryDict(link))
+            (tile,) = tiles_for(benchmark.owner, choice)
+            assert (choice.problems, tile.row) == ([], row)
+            row.refresh_from_db()
+            shown = read_choice(benchmark.owner, QueryDict(permalink(row)))
+            assert shown.preprocessing == choice.preprocessing
+
+    check()
+    # The owner of the model shows it images differently now: the benchmark's maps are what they were.
+    changed = Preprocessing(mean=(0.4, 0.4, 0.4), interpolation="bicubic").to_dict()
+    assert change_preprocessing(benchmark.classifier, changed)
+    kept.delete_maps(Explanation.objects.all())
+    benchmark.refresh_from_db()
+    check()
+
+
 def test_a_members_own_picture(make: Any) -> None:
     owner, row = factories.member(), make("shapes_cnn")
     content = io.BytesIO()
@@ -234,6 +304,7 @@ def test_what_a_lost_worker_had_waits_again(make: Any, shapes: Dataset, what: st
         assert services.reclaim_lost_work() == 0
         model.objects.update(lease_expires=Now() - timedelta(seconds=1))
         assert services.reclaim_lost_work() == (1 if attempt < 2 else 0)
+        model.objects.update(not_before=None)
         if attempt == 0:
             assert services.work_waits()
             finished = (

@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils.translation import gettext, override
 
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
+from saliency_core.cli import experiment_text, methods
 from saliency_core.datasets.archive_formats import REFUSALS
 from saliency_core.datasets.base import FORMATS
 from saliency_core.descriptions import Parameter
@@ -24,6 +25,8 @@ from saliency_core.experiments.base import create_experiment, experiment_descrip
 from saliency_core.experiments.figures import COMMON_FIGURES
 from saliency_core.methods.applicability import NEEDS
 from saliency_core.methods.registry import method_descriptions
+from tests.web import factories
+from webapp.help.texts import texts_of
 
 TRANS = re.compile(r"""\{%\s*trans(?:late)?\s+(?:"([^"]+)"|'([^']+)')""")
 BLOCK = re.compile(r"\{%\s*blocktrans(?:late)?\b[^%]*%\}(.*?)\{%\s*endblocktrans(?:late)?\s*%\}", re.DOTALL)
@@ -44,6 +47,7 @@ def test_every_text_is_translated(repository: Path, catalogue: Catalog) -> None:
         *texts_of_templates(repository),
         *texts_of_python(repository),
         *texts_of_descriptions(),
+        *texts_of_definitions(),
         *texts_of_obstacles(repository),
         *REFUSALS.values(),
     }
@@ -66,7 +70,43 @@ def test_texts_of_every_part_of_an_experiment_are_looked_for() -> None:
         "PASCAL VOC",  # a format
         "The folder val with val_annotations.txt and images: a class and a box for each image.",
         "Shapes ViT",  # a classifier
+        "Thesis, chapter 4",  # what stands in the place of a citation
     } <= texts
+
+
+def test_paragraphs_points_and_equations_of_definitions_are_looked_for() -> None:
+    assert {
+        "Source: Selvaraju et al., Grad-CAM, ICCV 2017, equations 1 and 2.",  # a paragraph
+        "A15: W̄ is the mean at the image's size.",  # a point of a list
+        "How a map becomes a mask, and what it is compared with.",  # an experiment's
+    } <= set(texts_of_definitions())
+    assert any(text.startswith("Ā = mean_t φ(A_t)") for text in texts_of_definitions())  # an equation
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "texts"),
+    [
+        (
+            "/help/methods/msg_cam/",
+            ("<li>A15：W̄ 是在图像尺寸上的平均。</li>", "W̄ₖ = φ(G_t)ᵏ 对空间与 t 的平均"),
+        ),
+        (
+            "/help/experiments/segmentation/",
+            ("<p>显著图如何变为掩膜，以及与什么比较。</p>", "<code>truth</code>："),
+        ),
+    ],
+)
+def test_definitions_are_chinese(
+    client: Client, catalogue: Catalog, settings, tmp_path: Path, address: str, texts: tuple[str, ...]
+) -> None:
+    compile_into(catalogue, tmp_path, settings)
+    client.force_login(factories.member())
+    client.cookies["django_language"] = "zh-hans"
+    html = client.get(address).content.decode()
+    definition = html.split('<div class="help-definition stack">')[1].split("</div>")[0]
+    for text in texts:
+        assert text in definition
 
 
 def test_translations_can_be_compiled(catalogue: Catalog) -> None:
@@ -83,18 +123,21 @@ def test_translations_keep_their_placeholders(catalogue: Catalog) -> None:
                 assert sorted(pattern.findall(text)) == sorted(pattern.findall(ids)), message.id
 
 
-def test_pages_are_chinese(
-    client: Client, repository: Path, catalogue: Catalog, settings, tmp_path: Path
-) -> None:
-    folder = tmp_path / "zh_Hans" / "LC_MESSAGES"
-    folder.mkdir(parents=True)
-    with (folder / "django.mo").open("wb") as file:
-        write_mo(file, catalogue)
-    settings.LOCALE_PATHS = [tmp_path]
+def test_pages_are_chinese(client: Client, catalogue: Catalog, settings, tmp_path: Path) -> None:
+    compile_into(catalogue, tmp_path, settings)
     client.cookies["django_language"] = "zh-hans"
     assert "显著图解释方法对比评测系统" in client.get("/").content.decode()
     with override("zh-hans"):
         assert gettext("Sign in") == "登录"
+
+
+def compile_into(catalogue: Catalog, folder: Path, settings) -> None:
+    """Has Django read the texts as they are now, compiled or not."""
+    compiled = folder / "zh_Hans" / "LC_MESSAGES" / "django.mo"
+    compiled.parent.mkdir(parents=True)
+    with compiled.open("wb") as file:
+        write_mo(file, catalogue)
+    settings.LOCALE_PATHS = [folder]
 
 
 def first_form(text: str | tuple[str, ...] | list[str]) -> str:
@@ -140,13 +183,23 @@ def texts_of_descriptions() -> Iterator[str]:
     for method in method_descriptions():
         yield from filter(None, (method.title, method.summary, *method.presets))
         yield from texts_of_parameters(method.parameters)
-    yield from (SLIDING_WINDOW.title, SLIDING_WINDOW.summary)
+        # A citation stays as it is printed; what is no citation has no year.
+        yield from () if re.search(r"\b(19|20)\d\d\b", method.paper) else (method.paper,)
+    yield from (SLIDING_WINDOW.title, SLIDING_WINDOW.summary, SLIDING_WINDOW.paper)
     yield from texts_of_parameters(SLIDING_WINDOW.parameters)
     yield from texts_of_experiments()
     for format in FORMATS:
         yield from (format.title, format.help)
     for classifier in BUILTIN_CLASSIFIERS:
         yield classifier.title
+
+
+def texts_of_definitions() -> Iterator[str]:
+    """The long texts of the help pages: how methods are defined, and what the settings of experiments mean."""
+    for method in method_descriptions():
+        yield from texts_of(methods.definition(method.key))
+    for experiment in experiment_descriptions():
+        yield from texts_of(experiment_text.definition(experiment.key))
 
 
 def texts_of_experiments() -> Iterator[str]:

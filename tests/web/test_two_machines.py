@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from PIL import Image
 from structlog.testing import capture_logs
 
@@ -23,24 +24,27 @@ from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.weights import sha256_of
 from saliency_core.datasets.base import open_dataset
 from saliency_core.datasets.shapes import write_shapes
-from saliency_core.errors import DatasetError, WeightsError
+from saliency_core.errors import DatasetError, Interrupted, WeightsError
 from tests.application import free_port
 from tests.conftest import REPOSITORY
+from tests.core.datasets.test_voc import box, write_set, write_xml
 from tests.web import factories
-from webapp.benchmarks.models import Shard
+from webapp.benchmarks.models import Benchmark, Shard, WorkerTrouble
 from webapp.benchmarks.queue import workers_at_work
 from webapp.library.dataset_looks import row_fields
 from webapp.library.models import Classifier, Dataset
 from webapp.worker_files.dataset_archives import archive_of
-from workers import resources
+from workers import fetching, resources, stopping
 from workers.benchmarking import REST_SECONDS, run_claim, run_shard
 from workers.claiming import claim_shard
 from workers.dataset_places import dataset_here
+from workers.fetched_files import mark_of
 from workers.fetching import CannotFetch, fetch_dataset, fetch_weights, unpack
 from workers.node import Node
 from workers.parent_death import die_with_parent
 from workers.progress import ShardWatch
 from workers.resources import stored_weights
+from workers.troubles import MachineFault
 
 pytestmark = pytest.mark.django_db
 
@@ -133,10 +137,12 @@ def second(settings: Any, tmp_path: Path) -> Path:
 
 
 def files_below(folder: Path) -> list[str]:
-    """All but the empty files that workers of a machine wait at."""
+    """All but the empty files that workers of a machine wait at, or that say when something was used."""
     paths = folder.rglob("*") if folder.exists() else ()
     return sorted(
-        path.relative_to(folder).as_posix() for path in paths if path.is_file() and path.suffix != ".lock"
+        path.relative_to(folder).as_posix()
+        for path in paths
+        if path.is_file() and path.suffix not in (".lock", ".fetched")
     )
 
 
@@ -180,7 +186,7 @@ def run_next_shard() -> Any:
 
 def test_a_worker_without_files_runs_a_shard(served: WebMachine, second: Path, settings: Any) -> None:
     shard_on_another_machine(served)
-    with pytest.raises(WeightsError, match=r"are not in .* set SALISCOPE_WEB_URL"):
+    with pytest.raises(MachineFault, match=r"are not in .* set SALISCOPE_WEB_URL"):
         run_next_shard()
     settings.WEB_URL = served.url
     columns = run_next_shard()
@@ -237,18 +243,22 @@ def test_a_shard_whose_files_cannot_be_fetched_costs_no_attempt_and_the_worker_r
     monkeypatch.setenv("SALISCOPE_WORKER_NAME", "worker of the second machine")
     node = Node("benchmark", "cpu")
     node._register()
-    assert node.takes_work()
     with capture_logs() as told:
         run_claim(node, claim_shard(node.row))
     (line,) = (line for line in told if line["event"] == "files_not_fetched")
     assert "Connection refused" in line["problem"]
     assert list(Shard.objects.values_list("state", "attempt", "problem")) == [("waiting", 0, "")]
-    assert not node.takes_work()
-    (shown,) = workers_at_work(factories.member())
-    assert shown.activity == "can't fetch files from the web application, tries again: see its log"
-    # Half a minute later.
-    node._rests_until -= REST_SECONDS
-    assert node.takes_work()
+    assert claim_shard(node.row) is None
+    (shown,) = workers_at_work(Benchmark.objects.get().owner)
+    (trouble,) = shown.troubles
+    assert "Connection refused" in trouble.reason
+    assert [each.reason for each in workers_at_work(factories.member())[0].troubles] == [""]
+    # However often: it is not this machine that must be mended. Half a minute later it tries again.
+    assert WorkerTrouble.objects.get().failures == 0
+    left = WorkerTrouble.objects.annotate(now=Now()).values_list("not_before", "now").get()
+    assert (left[0] - left[1]).total_seconds() == pytest.approx(REST_SECONDS, abs=5)
+    WorkerTrouble.objects.update(not_before=Now())
+    assert claim_shard(node.row) is not None
 
 
 def test_damaged_weights_are_not_kept(served: WebMachine, second: Path, settings: Any) -> None:
@@ -342,6 +352,163 @@ def test_long_and_foreign_names_come_through(tmp_path: Path) -> None:
     archive = archive_of(row)
     pieces = list(archive.pieces())
     assert all(pieces)
+    assert archive.size == len(b"".join(pieces))
     unpack(io.BytesIO(b"".join(pieces)), tmp_path / "to")
-    assert files_below(tmp_path / "to") == files_below(folder)
+    assert files_below(tmp_path / "to") == sorted(names)
     assert open_dataset("image-folder", tmp_path / "to").fingerprint() == row.fingerprint
+
+
+def test_a_list_names_the_data_set_above_it(tmp_path: Path) -> None:
+    year = tmp_path / "VOC2012"
+    for name in ("JPEGImages/1.jpg", "JPEGImages/2.jpg"):
+        (year / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (10, 8)).save(year / name)
+    write_xml(year, "1", [box("dog", 1, 1, 5, 5)])
+    chosen = write_set(year, "chosen", ["1"], "Segmentation")
+    dataset = open_dataset("voc", chosen)
+    archive = archive_of(Dataset(format="voc", path=str(chosen), fingerprint=dataset.fingerprint()))
+    unpack(io.BytesIO(b"".join(archive.pieces())), tmp_path / "to")
+    entry = "ImageSets/Segmentation/chosen.txt"
+    assert (archive.entry, files_below(tmp_path / "to")) == (
+        entry,
+        ["Annotations/1.xml", entry, "JPEGImages/1.jpg"],
+    )
+    assert open_dataset("voc", tmp_path / "to" / entry).fingerprint() == dataset.fingerprint()
+
+
+def test_a_file_that_changes_while_it_is_sent_breaks_the_tar_off(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "one.png")
+    fingerprint = open_dataset("image-folder", tmp_path).fingerprint()
+    archive = archive_of(Dataset(format="image-folder", path=str(tmp_path), fingerprint=fingerprint))
+    (tmp_path / "one.png").write_bytes(b"shorter")
+    with pytest.raises(OSError, match=r"one\.png changed while the data set was sent"):
+        list(archive.pieces())
+
+
+# --- room ----------------------------------------------------------------------------------------------------
+
+
+def fetched_before(second: Path, name: str, size: int, hours: float) -> Path:
+    """A data set that lies here already and was used so long ago."""
+    place = second / "datasets" / "fetched" / name
+    (place / "files").mkdir(parents=True)
+    (place / "files" / "one.png").write_bytes(bytes(size))
+    (place / "entry").write_text("")
+    moment = time.time() - hours * 3600
+    os.utime(place / "entry", (moment, moment))
+    return place
+
+
+def weights_before(second: Path, sha256: str, size: int, hours: float, *, fetched: bool = True) -> Path:
+    path = second / "weights" / f"{sha256}.onnx"
+    path.parent.mkdir(exist_ok=True)
+    for each in (path, path.with_name(f"{sha256}.network-1.safetensors")):
+        each.write_bytes(bytes(size // 2))
+    if fetched:
+        mark_of(path).touch()
+        os.utime(mark_of(path), (time.time() - hours * 3600,) * 2)
+    return path
+
+
+def test_only_the_data_set_is_sent_and_what_was_not_used_for_longest_goes(
+    served: WebMachine, second: Path, settings: Any
+) -> None:
+    beside = served.plain / "model.pt"
+    beside.write_bytes(bytes(100_000))
+    settings.WEB_URL = served.url
+    fingerprint = open_dataset("image-folder", served.plain).fingerprint()
+    own = weights_before(second, "ff" * 32, 9000, 99, fetched=False)
+    oldest = fetched_before(second, "voc-old", 6000, 5)
+    weights = weights_before(second, "ee" * 32, 6000, 4)
+    newest = fetched_before(second, "voc-new", 6000, 3)
+    left = second / "datasets" / "fetched" / ".coco-killed.part"
+    left.mkdir()
+    settings.FETCHED_BYTES = 18_000
+    try:
+        found = fetch_dataset("image-folder", fingerprint)
+    finally:
+        beside.unlink()
+    assert files_below(found) == [f"class {number % 2}/{number}.png" for number in (0, 2, 4, 1, 3, 5)]
+    assert (oldest.exists(), newest.exists(), own.exists(), left.exists()) == (False, True, True, False)
+    # It takes some ten thousand bytes as a tar: the second one had to go as well, and its plain form.
+    assert list((second / "weights").glob(f"*{'ee' * 32}*")) == []
+    assert not weights.exists()
+
+
+def test_what_benchmarks_in_work_need_stays_and_the_shard_is_given_back(
+    served: WebMachine, second: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard_on_another_machine(served)
+    other = factories.dataset(format="voc", fingerprint="cd" * 32, path="/only/on/the/first/voc")
+    waiting = factories.queued_benchmark(dataset=other)
+    needed = fetched_before(second, f"voc-{'cd' * 32}", 60_000, 9)
+    just_used = fetched_before(second, "voc-just", 60_000, 0)
+    settings.WEB_URL = served.url
+    monkeypatch.setenv("SALISCOPE_WORKER_NAME", "worker of the second machine")
+    node = Node("benchmark", "cpu")
+    node._register()
+    reason = (
+        "There is no room for the weights 30d815b7fb73… (0.5 MiB): this machine keeps at most 0.1 MiB of fetched "
+        "files, and benchmarks in work need 0.1 MiB of them. Raise SALISCOPE_FETCHED_BYTES"
+    )
+    settings.FETCHED_BYTES = 100_000
+    with capture_logs() as told:
+        run_claim(node, claim_shard(node.row))
+    (line,) = (line for line in told if line["event"] == "files_not_fetched")
+    assert line["problem"].startswith(reason)
+    assert list(Shard.objects.values_list("state", "attempt")) == [("waiting", 0)]
+    assert (needed.exists(), just_used.exists()) == (True, True)
+    assert files_below(second / "weights") == []
+    # When the other one is over, what it needed may go.
+    waiting.delete()
+    os.utime(just_used / "entry", (time.time() - 3600,) * 2)
+    settings.FETCHED_BYTES = WEIGHTS.stat().st_size + 80_000
+    stored_weights(SHA256)
+    assert (needed.exists(), just_used.exists()) == (False, True)
+
+
+def test_the_disk_is_not_filled(served: WebMachine, second: Path, settings: Any) -> None:
+    settings.WEB_URL = served.url
+    old = fetched_before(second, "voc-old", 3000, 5)
+    settings.FETCHED_FREE_BYTES = shutil.disk_usage(second).total
+    with pytest.raises(
+        CannotFetch, match=r"are to stay free \(SALISCOPE_FETCHED_FREE_BYTES\). Make room there"
+    ):
+        fetch_dataset("shapes", open_dataset("shapes", served.shapes).fingerprint())
+    assert old.exists()
+    assert files_below(second / "datasets" / "fetched") == ["voc-old/entry", "voc-old/files/one.png"]
+
+
+def test_a_data_set_that_was_removed_while_it_was_open_is_fetched_again(
+    served: WebMachine, second: Path, settings: Any
+) -> None:
+    shard_on_another_machine(served)
+    settings.WEB_URL = served.url
+    first = run_next_shard()
+    (place,) = (second / "datasets" / "fetched").glob("shapes-*")
+    shutil.rmtree(place)
+    again = run_next_shard()
+    assert place.is_dir()
+    assert again.scalars["gini"].tolist() == first.scalars["gini"].tolist()
+
+
+def test_a_fetch_that_takes_too_long_is_given_up_with_nothing_left(
+    served: WebMachine, second: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEB_URL = served.url
+    monkeypatch.setattr(fetching, "MOST_SECONDS", -1.0)
+    with pytest.raises(CannotFetch, match="took more than"):
+        stored_weights(SHA256)
+    with pytest.raises(CannotFetch, match="copy the file or folder to this machine"):
+        fetch_dataset("shapes", open_dataset("shapes", served.shapes).fingerprint())
+    assert files_below(second) == []
+
+
+def test_a_worker_that_waits_for_its_turn_can_be_stopped(
+    second: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEB_URL = "http://127.0.0.1:9"
+    with fetching._one_at_a_time():
+        monkeypatch.setattr(stopping, "requested", lambda: True)
+        with pytest.raises(Interrupted):
+            fetch_weights(settings.WEIGHTS_DIR / f"{SHA256}.safetensors")

@@ -51,7 +51,6 @@ from tests.web.who_sees_what import (
     staff,
     variants,
 )
-from webapp.benchmarks import exports
 from webapp.routing import websocket_urlpatterns
 
 pytestmark = pytest.mark.django_db
@@ -176,12 +175,17 @@ ADDRESSES = [
     members("library:import_classifier", "post", 422),
     shared("library:classifier", "get", "classifier"),
     shared("library:prepare_classifier", "post", "classifier", 302),
+    own("library:cancel_preparation", "post", "own_unused", 302),
+    Row("library:cancel_preparation", "post", "lab_unused", 302, 404, 404, 302, SIGN_IN),
+    Row("library:cancel_preparation", "post", "model", 404, 404, 404, 302, SIGN_IN),
     own("library:delete_classifier", "post", "unused", 302),
     own("library:delete_classifier", "get", "unused"),
     members("library:architectures"),
     shared("library:look_again", "post", "classifier", 302),
     own("library:change_classifier", "get", "classifier"),
     own("library:change_classifier", "post", "classifier", 422),
+    own("library:change_preprocessing", "get", "classifier"),
+    own("library:change_preprocessing", "post", "classifier", 302),
     members("library:datasets"),
     shared("library:dataset", "get", "dataset"),
     members("library:upload_dataset"),
@@ -191,6 +195,9 @@ ADDRESSES = [
     own("library:edit_dataset", "get", "dataset"),
     own("library:edit_dataset", "post", "dataset", 422),
     Row("library:edit_dataset", "get", "shapes", 404, 404, 404, 200, SIGN_IN),
+    own("library:cancel_dataset", "post", "own_unused_dataset", 302),
+    Row("library:cancel_dataset", "post", "lab_unused_dataset", 302, 404, 404, 302, SIGN_IN),
+    Row("library:cancel_dataset", "post", "shapes", 404, 404, 404, 302, SIGN_IN),
     own("library:look_at_dataset_again", "post", "unused_dataset", 302),
     shared("library:check_dataset", "post", "dataset", 302),
     shared("library:dataset_problems", "get", "unused_dataset"),
@@ -257,7 +264,9 @@ ADDRESSES = [
     shared("benchmarks:latex", "get", "benchmark"),
     shared("benchmarks:json", "get", "benchmark"),
     shared("benchmarks:report", "get", "benchmark"),
-    shared("benchmarks:archive", "get", "benchmark"),
+    shared("benchmarks:archive", "get", "benchmark", 302),  # there is none yet
+    shared("benchmarks:make_archive", "post", "benchmark", 302),
+    shared("benchmarks:cancel_archive", "post", "benchmark", 302),
     Row("benchmarks:detail", "get", "deleted", 404, 404, 404, 404, SIGN_IN),
     members("benchmarks:deleted"),
     members("benchmarks:selected", "post", 302),
@@ -302,7 +311,16 @@ ADDRESSES = [
     shared("api:classifier", "get", "classifier"),
     own("api:classifier", "delete", "unused", 204),
     shared("api:prepare_classifier", "post", "classifier"),
+    own("api:cancel_preparation", "post", "own_unused", 409),  # it is ready
+    Row("api:cancel_preparation", "post", "lab_unused", 409, 404, 404, 409, 401),
+    Row("api:cancel_preparation", "post", "model", 404, 404, 404, 409, 401),
     own("api:classifier", "patch", "classifier", body=lambda lab, it: {"name": "Renamed"}),
+    own(
+        "api:classifier",
+        "patch",
+        "classifier",
+        body=lambda lab, it: {"preprocessing": {"pipeline": "resize_crop"}},
+    ),
     shared("api:classifier_compatibility", "get", "classifier"),
     shared("api:classifier_compatibility", "post", "classifier"),
     members("api:architectures"),
@@ -313,7 +331,11 @@ ADDRESSES = [
     shared("api:method_settings", "delete", "classifier", 204, kwargs=GRAD_CAM),
     members("api:datasets"),
     members("api:datasets", "post", 415),  # an upload that is JSON
+    staff("api:dataset_folders", "post", "", 400),  # no path given
     shared("api:dataset", "get", "dataset"),
+    own("api:cancel_dataset", "post", "own_unused_dataset", 409),
+    Row("api:cancel_dataset", "post", "lab_unused_dataset", 409, 404, 404, 409, 401),
+    Row("api:cancel_dataset", "post", "shapes", 404, 404, 404, 409, 401),
     own("api:dataset", "patch", "unused_dataset"),
     Row("api:dataset", "patch", "shapes", 404, 404, 404, 200, 401),
     shared("api:dataset_images", "get", "dataset"),
@@ -333,7 +355,10 @@ ADDRESSES = [
     shared("api:benchmark_report", "get", "benchmark"),
     shared("api:benchmark_results", "get", "benchmark"),
     shared("api:benchmark_document", "get", "benchmark"),
-    shared("api:benchmark_archive", "get", "benchmark"),
+    shared("api:benchmark_archive", "post", "benchmark", 202),
+    Row("api:benchmark_archive", "get", "archived", 200, 404, 404, 404, 401),
+    shared("api:benchmark_archive", "delete", "benchmark", 204),
+    Row("api:benchmark_archive_file", "get", "archived", 200, 409, 404, 404, 401),
     shared("api:benchmark_events", "get", "benchmark"),
     shared("api:benchmark_explanations", "post", "benchmark", body=named),
     own("api:benchmark", "patch", "benchmark", body=lambda lab, it: {"name": "Renamed"}),
@@ -374,6 +399,8 @@ ADDRESSES = [
     own("api:explanation_overlay", "get", "explanation"),
     own("api:explanation_map", "get", "explanation"),
     own("api:explanation_curves", "get", "explanation"),
+    own("api:explanation_cut_outs", "get", "explanation"),
+    own("api:explanation_cut_out", "get", "explanation", 409),  # the data set has no such image
     Row("api:explanations", "post", "picture", 201, 201, 400, 400, 401, body=map_of_picture, **FREE),
     own("api:explanation", "patch", "explanation", body=lambda lab, it: {"pinned": True}),
     own("api:cancel_explanation", "post", "explanation", 204),
@@ -406,15 +433,11 @@ PEOPLE = ("nobody", "stranger", "guest", "administrator", "owner")
 
 
 @pytest.fixture
-def lab(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+def lab(settings: Any, tmp_path: Path) -> SimpleNamespace:
     settings.STATE_DIR = tmp_path
     settings.UPLOADS_DIR, settings.EXPLANATIONS_DIR = tmp_path / "uploads", tmp_path / "maps"
     # More are asked here than a member may ask in a minute.
     settings.API_THROTTLE_RATES = dict.fromkeys(settings.API_THROTTLE_RATES, "100000/minute")
-    archive = tmp_path / "everything.zip"
-    archive.write_bytes(b"a zip")
-    # Making one is another process, with a database of its own: what it would make is there.
-    monkeypatch.setattr(exports, "archive_path", lambda benchmark: archive)
     return build(tmp_path)
 
 

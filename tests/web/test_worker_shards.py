@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,18 +14,24 @@ from saliency_core.classifiers.weights import sha256_of
 from saliency_core.datasets.base import open_dataset
 from saliency_core.datasets.shapes import write_shapes
 from saliency_core.datasets.subset import stratified_subset_indices, subset_indices
-from saliency_core.errors import DatasetError
+from saliency_core.errors import ArchitectureError, DatasetError
+from saliency_core.experiments import runner
+from saliency_core.experiments.runner import run_benchmark
+from saliency_core.lazy import torch
 from tests.web import factories
 from webapp.benchmarks import transitions
-from webapp.benchmarks.models import Benchmark, Shard, ShardResult
+from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerTrouble
 from webapp.benchmarks.selectors import results_of
 from webapp.benchmarks.subsets import chosen_images
 from webapp.library.models import Classifier, Dataset, ForwardRate
 from webapp.library.services import register_dataset
-from workers.benchmarking import run_shard
-from workers.claiming import claim_shard, deliver, failed_columns
+from workers import resources
+from workers.benchmarking import run_claim, run_shard
+from workers.claiming import Claim, claim_shard, deliver, failed_columns
+from workers.node import Node
 from workers.planning import plan_queued_benchmarks
 from workers.progress import ShardWatch
+from workers.troubles import note_trouble
 
 pytestmark = pytest.mark.django_db
 
@@ -192,3 +200,213 @@ def test_registering_counts_classes_that_only_boxes_name(shapes: Dataset, folder
     assert shapes.classes == {
         label: sum(label in labels for labels in present) for label in sorted(set().union(*present))
     }
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, settings: Any) -> Path:
+    """Image files that a test may take away, decoded by nobody before."""
+    settings.PIXEL_CACHE_DIR = tmp_path / "pixels"
+    write_shapes(tmp_path / "shapes", images=4, size=64, seed=3, files=True)
+    return tmp_path / "shapes" / "images"
+
+
+def claimed(classifier: Classifier, folder: Path) -> tuple[Node, Claim]:
+    """Two shards of two images of its own, and the first of them claimed."""
+    dataset = register_dataset(name="Own images", format="image-folder", path=folder)
+    factories.running_benchmark(
+        images=4, per_shard=2, dataset=dataset, classifier=classifier, experiments=EXPERIMENTS[:1]
+    )
+    node = Node("benchmark", "cpu")
+    node._register()
+    claim = claim_shard(node.registered())
+    assert claim is not None
+    return node, claim
+
+
+def shard_states() -> list[tuple[str, int]]:
+    return list(Shard.objects.order_by("start").values_list("state", "attempt"))
+
+
+def test_a_machine_without_the_data_set_costs_no_attempt_and_gets_no_other_shard_for_a_while(
+    classifier: Classifier, own_folder: Path
+) -> None:
+    node, claim = claimed(classifier, own_folder)
+    shutil.rmtree(own_folder)
+    run_claim(node, claim)
+    assert shard_states() == [("waiting", 0), ("waiting", 0)]
+    trouble = WorkerTrouble.objects.get()
+    assert (trouble.failures, trouble.worker.name) == (1, node.name)
+    assert "does not exist" in trouble.reason
+    assert claim_shard(node.registered()) is None
+    # Another machine is offered the same shard at once.
+    other = claim_shard(factories.node())
+    assert other is not None and other.shard_id == claim.shard_id
+
+
+def test_a_folder_that_vanishes_meanwhile_is_not_so_many_damaged_images(
+    classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, claim = claimed(classifier, own_folder)
+
+    def run_without_folder(*arguments: Any, **options: Any) -> Any:
+        shutil.rmtree(own_folder)
+        return run_benchmark(*arguments, **options)
+
+    monkeypatch.setattr("workers.benchmarking.run_benchmark", run_without_folder)
+    run_claim(node, claim)
+    assert shard_states() == [("waiting", 0), ("waiting", 0)]
+    assert ShardResult.objects.count() == 0
+    assert "does not exist" in WorkerTrouble.objects.get().reason
+
+
+def test_an_image_that_was_damaged_when_the_data_set_was_registered_is_a_failure_of_its_own(
+    classifier: Classifier, own_folder: Path
+) -> None:
+    image = open_dataset("image-folder", own_folder).sample(0).path
+    image.write_bytes(image.read_bytes()[:100])
+    node, claim = claimed(classifier, own_folder)
+    run_claim(node, claim)
+    assert shard_states() == [("done", 1), ("waiting", 0)]
+    failures = results_of(Benchmark.objects.get()).failures
+    assert [failure["index"] for failure in failures] == [0]
+    assert not WorkerTrouble.objects.exists()
+
+
+def broken(*_arguments: Any, **_options: Any) -> Any:
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def test_what_goes_wrong_on_a_device_that_still_works_counts_against_the_shard(
+    classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, claim = claimed(classifier, own_folder)
+    monkeypatch.setattr("workers.benchmarking.run_benchmark", broken)
+    run_claim(node, claim)
+    assert shard_states() == [("waiting", 1), ("waiting", 0)]
+    assert not WorkerTrouble.objects.exists()
+
+
+def test_a_device_that_does_not_classify_any_more_ends_its_process_which_then_rests(
+    classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, claim = claimed(classifier, own_folder)
+    ended: list[str] = []
+    node._on_drained = lambda: ended.append(node.name)
+    monkeypatch.setattr("workers.benchmarking.run_benchmark", broken)
+    monkeypatch.setattr("saliency_core.classifiers.classifier.Classifier.logits", broken)
+    run_claim(node, claim)
+    # It worked until these images came: an image that stops it would stop it for ever if this did not count.
+    assert shard_states() == [("waiting", 1), ("waiting", 0)]
+    assert claim_shard(node.registered()) is None
+    assert ended == [node.name]
+    assert "illegal memory access" in WorkerTrouble.objects.get().reason
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 GB."),
+    ],
+)
+def test_memory_that_others_have_taken_costs_no_attempt(
+    problem: Exception, classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_arguments: Any, **_options: Any) -> Any:
+        raise problem
+
+    node, claim = claimed(classifier, own_folder)
+    ended: list[str] = []
+    node._on_drained = lambda: ended.append(node.name)
+    monkeypatch.setattr("workers.benchmarking.run_benchmark", short)
+    run_claim(node, claim)
+    assert shard_states() == [("waiting", 0), ("waiting", 0)]
+    assert WorkerTrouble.objects.get().failures == 1
+    assert ended == []
+
+
+def test_a_model_that_cannot_be_put_on_the_device_costs_no_attempt(
+    classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: Any) -> Any:
+        raise ArchitectureError("The network can't be run.") from RuntimeError("CUDA error: unknown error")
+
+    node, claim = claimed(classifier, own_folder)
+    ended: list[str] = []
+    node._on_drained = lambda: ended.append(node.name)
+    monkeypatch.setattr("workers.benchmarking.classifier_of", fails)
+    run_claim(node, claim)
+    assert shard_states() == [("waiting", 0), ("waiting", 0)]
+    assert ended == [node.name]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
+def test_an_image_that_this_machine_cannot_open_is_no_damaged_image(
+    number: int, classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: Any, **_options: Any) -> Any:
+        raise OSError(number, "refused")
+
+    node, claim = claimed(classifier, own_folder)
+    monkeypatch.setattr("saliency_core.datasets.images.Image.open", refuse)
+    run_claim(node, claim)
+    assert shard_states() == [("waiting", 0), ("waiting", 0)]
+    assert "refused" in WorkerTrouble.objects.get().reason
+
+
+def test_a_folder_that_was_away_for_a_moment_is_no_damage_either(
+    classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, claim = claimed(classifier, own_folder)
+
+    def run_without_folder(*arguments: Any, **options: Any) -> Any:
+        away = own_folder.rename(own_folder.with_name("away"))
+        try:
+            return run_benchmark(*arguments, **options)
+        finally:
+            away.rename(own_folder)
+
+    monkeypatch.setattr("workers.benchmarking.run_benchmark", run_without_folder)
+    run_claim(node, claim)
+    assert shard_states() == [("waiting", 0), ("waiting", 0)]
+    assert "could not be read for a moment" in WorkerTrouble.objects.get().reason
+
+
+def test_a_delivery_ends_the_trouble(classifier: Classifier, own_folder: Path) -> None:
+    node, claim = claimed(classifier, own_folder)
+    note_trouble(claim.benchmark_id, node.registered(), "The folder does not exist.")
+    run_claim(node, claim)
+    assert shard_states() == [("done", 1), ("waiting", 0)]
+    assert not WorkerTrouble.objects.exists()
+
+
+def test_memory_that_runs_out_over_maps_is_remembered_and_told(
+    classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saliency_core.methods.grad_cam import GradCam
+
+    asked: list[int] = []
+    maps = GradCam._maps
+
+    def short_of_memory(self: Any, images: Any, targets: Any) -> Any:
+        asked.append(len(images))
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return maps(self, images, targets)
+
+    monkeypatch.setattr(GradCam, "_maps", short_of_memory)
+    monkeypatch.setitem(runner.IMAGES_PER_CHUNK, "cpu", 4)
+    node, claim = claimed(classifier, own_folder)
+    resources._classifiers.clear()
+    run_claim(node, claim)
+    second = claim_shard(node.registered())
+    assert second is not None
+    run_claim(node, second)
+    assert shard_states() == [("done", 1), ("done", 1)]
+    # Chunks of four: found out once, and not tried again by the next shard.
+    assert asked == [4, 2, 2]
+    events = BenchmarkEvent.objects.filter(kind="batch_halved")
+    assert [event.payload for event in events] == [
+        {"device": node.device_name, "of": "maps", "from": 8, "to": 2}
+    ]

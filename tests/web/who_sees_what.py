@@ -19,6 +19,7 @@ from tests.web import factories
 from tests.web.api_calls import administrator, finished_benchmark
 from webapp.accounts.tokens import create_token
 from webapp.backups.services import request_backup
+from webapp.benchmarks.archives import request_archive
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.models import Benchmark, BenchmarkShare, SavedView
 from webapp.common.database import now_plus
@@ -183,6 +184,9 @@ def build(folder: Path) -> SimpleNamespace:
         problem = {"file": f"scratch {number}.png", "problem": "It can't be read."}
         Dataset.objects.filter(pk=found.pk).update(problems=[problem])
         lab.unused_dataset[how] = found
+    # Where administrators are answered otherwise about what is shared than about what is not.
+    lab.own_unused, lab.lab_unused = lab.unused[PRIVATE], lab.unused[LAB]
+    lab.own_unused_dataset, lab.lab_unused_dataset = lab.unused_dataset[PRIVATE], lab.unused_dataset[LAB]
     MethodSettings.objects.create(
         owner=owner, classifier=lab.model, method="grad_cam", parameters={"layer": "features.0"}
     )
@@ -199,6 +203,10 @@ def build(folder: Path) -> SimpleNamespace:
     )
     lab.benchmark[PRIVATE].refresh_from_db()
     lab.member_share = {NAMED: lab.benchmark[NAMED]}
+    # The owner's archive: those who see the benchmark have archives of their own.
+    lab.archived = {NAMED: _benchmark(lab)}
+    BenchmarkShare.objects.create(benchmark=lab.archived[NAMED], user=guest)
+    _made(request_archive(owner=owner, benchmark=lab.archived[NAMED]))
     lab.deleted = _benchmark(lab)
     Benchmark.objects.filter(pk=lab.deleted.pk).update(name="Discarded run")
     delete_benchmark(lab.deleted)
@@ -237,9 +245,11 @@ def _benchmark(lab: Any) -> Any:
 
 
 def _backup(owner: Any) -> Job:
-    """One that is ready, with its file."""
-    job = request_backup(owner=owner)
-    content = {"benchmarks": 1, "models": 0}
+    return _made(request_backup(owner=owner), benchmarks=1, models=0)
+
+
+def _made(job: Job, **content: Any) -> Job:
+    """The job as one that is ready, with its file."""
     Job.objects.filter(pk=job.pk).update(state=Job.State.READY, finished=now_plus(0), content=content)
     job.path.parent.mkdir(parents=True, exist_ok=True)
     job.path.write_bytes(b"a zip")
@@ -253,8 +263,8 @@ def _explanation(lab: Any) -> Explanation:
     Explanation.objects.filter(pk=explanation.pk).update(state=Explanation.State.READY)
     folder = explanation_folder(explanation)
     folder.mkdir(parents=True)
-    for name in ("overlay.webp", "map.npy"):
-        (folder / name).write_bytes(b"a map")
+    (folder / "overlay.webp").write_bytes(b"a map")
+    np.save(folder / "map.npy", np.zeros((4, 4), np.float32))
     return explanation
 
 

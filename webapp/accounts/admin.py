@@ -88,6 +88,7 @@ class MemberAdmin(UserAdmin):
 class ApiTokenAdmin(LookingAdmin):
     """Tokens can be looked at and revoked; the token itself is nowhere."""
 
+    names = _("API token"), _("API tokens")
     list_display = ("name", "owner", "prefix", "created", "last_used", "expires")
     list_filter = ("created", "expires")
     list_select_related = ("owner",)

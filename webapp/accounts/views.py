@@ -74,6 +74,8 @@ def _came_from(request: HttpRequest) -> str:
 
 
 def _own_address(request: HttpRequest, address: str) -> str:
-    """The address, if it is one of this server; else ""."""
-    own = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    """The address, if it is one of this server from its root on; else ""."""
+    own = address.startswith("/") and url_has_allowed_host_and_scheme(
+        address, {request.get_host()}, require_https=request.is_secure()
+    )
     return address if own else ""

@@ -8,10 +8,12 @@ from webapp.api.views import (
     backups,
     benchmarks,
     comparisons,
+    cut_outs,
     datasets,
     descriptions,
     documentation,
     downloads,
+    folders,
     keeping,
     library,
     method_settings,
@@ -36,6 +38,7 @@ urlpatterns = [
     path("classifiers", library.Classifiers.as_view(), name="classifiers"),
     path("classifiers/<int:pk>", library.ClassifierDetail.as_view(), name="classifier"),
     path("classifiers/<int:pk>/prepare", library.PrepareClassifier.as_view(), name="prepare_classifier"),
+    path("classifiers/<int:pk>/cancel", library.CancelPreparation.as_view(), name="cancel_preparation"),
     path(
         "classifiers/<int:pk>/compatibility",
         library.ClassifierCompatibility.as_view(),
@@ -43,7 +46,9 @@ urlpatterns = [
     ),
     path("architectures", library.Architectures.as_view(), name="architectures"),
     path("datasets", datasets.Datasets.as_view(), name="datasets"),
+    path("datasets/folders", folders.Folders.as_view(), name="dataset_folders"),
     path("datasets/<int:pk>", datasets.DatasetDetail.as_view(), name="dataset"),
+    path("datasets/<int:pk>/cancel", datasets.CancelDataset.as_view(), name="cancel_dataset"),
     path("datasets/<int:pk>/images", datasets.DatasetImages.as_view(), name="dataset_images"),
     path(
         "datasets/<int:pk>/images/<int:index>/image.webp",
@@ -82,7 +87,10 @@ urlpatterns = [
     path("benchmarks/<int:pk>/report.txt", downloads.Report.as_view(), name="benchmark_report"),
     path("benchmarks/<int:pk>/results.json", downloads.Results.as_view(), name="benchmark_results"),
     path("benchmarks/<int:pk>/document.json", downloads.Document.as_view(), name="benchmark_document"),
-    path("benchmarks/<int:pk>/everything.zip", downloads.Archive.as_view(), name="benchmark_archive"),
+    path("benchmarks/<int:pk>/archive", downloads.Archive.as_view(), name="benchmark_archive"),
+    path(
+        "benchmarks/<int:pk>/everything.zip", downloads.ArchiveFile.as_view(), name="benchmark_archive_file"
+    ),
     path("benchmarks/<int:pk>/events", benchmarks.Events.as_view(), name="benchmark_events"),
     path(
         "benchmarks/<int:pk>/explanations",
@@ -107,6 +115,8 @@ urlpatterns = [
     path("explanations/<int:pk>/cancel", studio.CancelExplanation.as_view(), name="cancel_explanation"),
     path("explanations/<int:pk>/retry", studio.RetryExplanation.as_view(), name="retry_explanation"),
     path("explanations/<int:pk>/curves.csv", studio.CurvesCsv.as_view(), name="explanation_curves"),
+    path("explanations/<int:pk>/cut-outs", cut_outs.CutOuts.as_view(), name="explanation_cut_outs"),
+    path("explanations/<int:pk>/cut-out.png", cut_outs.CutOut.as_view(), name="explanation_cut_out"),
     path("pictures", studio_images.Pictures.as_view(), name="pictures"),
     path("pictures/<int:pk>", studio_images.PictureDetail.as_view(), name="picture"),
     path("predictions", studio_images.Predictions.as_view(), name="predictions"),

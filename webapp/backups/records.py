@@ -35,6 +35,7 @@ CLASSIFIER_FIELDS = (
     "output_activation",
     "family",
     "preprocessing",
+    "earlier_preprocessings",
     "class_names",
     "weights_sha256",
 )

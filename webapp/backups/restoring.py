@@ -2,17 +2,23 @@
 
 The file may come from anywhere. It is read by name, nothing is unpacked to a path it chooses, sizes are capped, and
 what it says of the server (paths, numbers of rows, owners) is never believed: models and data sets are found again by
-their SHA-256 and fingerprint among what the member may see.
+their SHA-256 and fingerprint among what the member may see. A row that is made for one that is not there keeps neither:
+weights and images are had by who has them, not by who names them.
+
+All of the file is looked at before anything is written (`webapp.backups.checking`); then every model and benchmark is
+written in a transaction of its own, which is short, so that others can write meanwhile and the job's lease is kept.
+Figures are not taken from the file: the reconciler computes them from the measured values, as those of any benchmark.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import shutil
 import uuid
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,45 +26,58 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from saliency_core.enhancement.description import SLIDING_WINDOW
-from saliency_core.errors import ParameterError
+from saliency_core.errors import SaliscopeError
 from saliency_core.experiments.base import create_experiment
-from saliency_core.experiments.columns import Columns
 from saliency_core.methods.registry import method_description
 from webapp.accounts.models import User
-from webapp.backups.records import (
-    BENCHMARK_FIELDS,
-    BENCHMARK_TIMES,
-    CLASSIFIER_FIELDS,
-    DATASET_FIELDS,
-    SCHEMA,
-    SHARD_FIELDS,
-    SHARD_TIMES,
+from webapp.backups.checking import (
+    check_figures,
+    checked_classifier,
+    checked_columns,
+    checked_dataset,
+    checked_environment,
+    checked_event,
+    checked_specification,
+    read_json,
 )
+from webapp.backups.records import BENCHMARK_FIELDS, BENCHMARK_TIMES, SCHEMA, SHARD_FIELDS, SHARD_TIMES
+from webapp.benchmarks.deletion import BEING_RESTORED
 from webapp.benchmarks.models import (
     Benchmark,
     BenchmarkEvent,
     BenchmarkShare,
     BenchmarkTag,
-    ResultComparison,
-    ResultSummary,
     SavedView,
     Shard,
     ShardResult,
 )
-from webapp.benchmarks.summaries import result_counts
 from webapp.common import hints
+from webapp.common.database import database_time, locked
+from webapp.library.model_files import check_model_room
 from webapp.library.models import Classifier, Dataset, MethodSettings
+from webapp.library.services import discard_upload
 from webapp.library.stored_files import stored_file_name
 
 MOST_FILES = 500_000
 MOST_BYTES = 64 * 1024**3
 MOST_JSON_BYTES = 256 * 1024**2
 MOST_RATIO = 1000
+AT_ONCE = 500
+"""Rows that are written together."""
+RESULTS_AT_ONCE = 16
+"""Likewise of measured values, which are large."""
+COMPUTED = frozenset({"figures", "figures_shards", "figures_complete"})
+"""Fields of a benchmark that follow from its measured values."""
+_DAMAGES = (
+    KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, MemoryError,
+    NotImplementedError, SaliscopeError, ValidationError, DatabaseError,
+)  # fmt: skip
+"""What reading a changed file comes to."""
 
 Report = Callable[[float], None]
 
@@ -83,20 +102,30 @@ class Restored:
 
 
 def restore_backup(owner: User, file: Path, report: Report = lambda _share: None) -> Restored:
-    """Restores everything or nothing. Raises BackupProblem."""
+    """Restores what is in a backup, benchmark by benchmark; nothing of a file that is damaged or was changed.
+
+    What stops it on the way (`report` may raise) leaves what was restored before; the same backup again brings the
+    rest. Raises BackupProblem.
+    """
     try:
-        with zipfile.ZipFile(file) as archive, transaction.atomic():
+        with zipfile.ZipFile(file) as archive:
             _check(archive)
-            return _Restoring(owner, archive, report).everything()
+            restoring = _Restoring(owner, archive, report)
+            restoring.look()
+            return restoring.everything()
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as problem:
         raise BackupProblem(
             _("This is not a ZIP that can be read: %(problem)s.") % {"problem": problem}
         ) from problem
-    except (KeyError, TypeError, ValueError, AttributeError, ParameterError, ValidationError) as problem:
+    except _DAMAGES as problem:
         raise BackupProblem(
-            _("The backup is damaged or was changed: %(problem)s.")
-            % {"problem": f"{type(problem).__name__}: {problem}"}
+            _("The backup is damaged or was changed: %(problem)s.") % {"problem": _said(problem)}
         ) from problem
+
+
+def _said(problem: BaseException) -> str:
+    sentences = problem.messages if isinstance(problem, ValidationError) else [str(problem)]
+    return f"{type(problem).__name__}: {' '.join(sentences)}"[:500]
 
 
 def _check(archive: zipfile.ZipFile) -> None:
@@ -116,7 +145,7 @@ def _check(archive: zipfile.ZipFile) -> None:
 def _read(archive: zipfile.ZipFile, name: str) -> Any:
     if archive.getinfo(name).file_size > MOST_JSON_BYTES:
         raise BackupProblem(_("%(name)s is larger than can be restored.") % {"name": name})
-    return json.loads(archive.read(name))
+    return read_json(archive.read(name))
 
 
 class _Restoring:
@@ -125,130 +154,213 @@ class _Restoring:
         self.names = set(archive.namelist())
         self.restored = Restored()
         self.classifiers: dict[str, Classifier] = {}
+        self.folders = [
+            f"benchmarks/{number}"
+            for number in sorted(
+                {
+                    int(name.split("/")[1])
+                    for name in self.names
+                    if name.endswith("/benchmark.json") and name.startswith("benchmarks/")
+                }
+            )
+        ]
+
+    def look(self) -> None:
+        """Reads all that will be written, and writes nothing. Raises one of _DAMAGES where anything is not as it should
+        be.
+        """
+        for fields in self.own_models():
+            self._check_weights(fields)
+        self.method_settings()
+        self.views()
+        for number, folder in enumerate(self.folders):
+            record = self.record(folder)
+            if not self._is_there(record):
+                self._check_weights(record["model"])
+                self._check_results(record, folder, self._within(number, 0.0))
+            self._within(number, 0.0)(1.0)
 
     def everything(self) -> Restored:
-        self.models()
+        for fields in self.own_models():
+            # Others come back when something needs them.
+            if self._model_file(fields):
+                self.classifier(fields)
         self.settings()
-        folders = sorted(
-            {
-                int(name.split("/")[1])
-                for name in self.names
-                if name.endswith("/benchmark.json") and name.startswith("benchmarks/")
-            }
-        )
-        for number, folder in enumerate(folders):
-            self.benchmark(f"benchmarks/{folder}")
-            self.report((number + 1) / len(folders))
+        for number, folder in enumerate(self.folders):
+            self.benchmark(folder, self._within(number, 0.5))
+            self._within(number, 0.5)(1.0)
         return self.restored
+
+    def _within(self, number: int, before: float) -> Report:
+        """Reports the share of one benchmark as a share of the whole, half of which is to look at all of it."""
+        return lambda share: self.report(before + 0.5 * (number + share) / len(self.folders))
 
     # --- models and settings -------------------------------------------------------------------------------
 
-    def models(self) -> None:
-        """Own models whose weights are in the backup; the others come back when something needs them."""
-        for record in _read(self.archive, "models.json"):
-            if self._model_file(record):
-                self.classifier(record)
+    def own_models(self) -> list[dict[str, Any]]:
+        return [checked_classifier(record) for record in _read(self.archive, "models.json")]
+
+    def method_settings(self) -> list[tuple[dict[str, Any], str, dict[str, Any]]]:
+        """(model, method, parameters) of each."""
+        found = []
+        for each in _read(self.archive, "settings.json")["methods"]:
+            known = (
+                SLIDING_WINDOW if each["method"] == SLIDING_WINDOW.key else method_description(each["method"])
+            )
+            values = known.validate(each["parameters"])
+            parameters = {name: values[name] for name in each["parameters"]}
+            found.append((checked_classifier(each["model"]), known.key, parameters))
+        return found
+
+    def views(self) -> dict[str, str]:
+        """Addresses of saved views by name."""
+        views = _read(self.archive, "settings.json")["views"]
+        return {str(view["name"])[:60]: str(view["query"])[:2000] for view in views}
 
     def settings(self) -> None:
-        found = _read(self.archive, "settings.json")
-        for each in found["methods"]:
-            parameters = dict(each["parameters"])
-            if each["method"] == SLIDING_WINDOW.key:
-                SLIDING_WINDOW.validate(parameters)
-            else:
-                method_description(each["method"]).validate(parameters)
+        for model, method, parameters in self.method_settings():
             MethodSettings.objects.update_or_create(
                 owner=self.owner,
-                classifier=self.classifier(each["model"]),
-                method=each["method"],
+                classifier=self.classifier(model),
+                method=method,
                 defaults={"parameters": parameters},
             )
             self.restored.settings += 1
-        for view in found["views"]:
-            SavedView.objects.update_or_create(
-                owner=self.owner, name=str(view["name"])[:60], defaults={"query": str(view["query"])[:2000]}
-            )
+        for name, query in self.views().items():
+            SavedView.objects.update_or_create(owner=self.owner, name=name, defaults={"query": query})
             self.restored.views += 1
 
-    def classifier(self, record: Mapping[str, Any]) -> Classifier:
+    def classifier(self, fields: Mapping[str, Any]) -> Classifier:
         """The model of a record: the same weights among what the member may see, else a new one of their own."""
-        identity = json.dumps(record, sort_keys=True)
+        identity = repr(sorted(fields.items()))
         if identity not in self.classifiers:
-            self.classifiers[identity] = self._found(record) or self._new_classifier(record)
+            self.classifiers[identity] = self._found(fields) or self._new_classifier(fields)
         return self.classifiers[identity]
 
-    def _found(self, record: Mapping[str, Any]) -> Classifier | None:
+    def _found(self, fields: Mapping[str, Any]) -> Classifier | None:
         visible = Classifier.objects.visible_to(self.owner)
-        if record["key"]:
-            return visible.filter(key=record["key"]).first()
+        if fields["key"]:
+            return visible.filter(key=fields["key"]).first()
         alike = visible.filter(
-            library=record["library"],
-            architecture=record["architecture"],
-            weights_sha256=record["weights_sha256"],
-            preprocessing=record["preprocessing"],
+            library=fields["library"],
+            architecture=fields["architecture"],
+            preprocessing=fields["preprocessing"],
         )
-        return alike.filter(name=record["name"]).first() or alike.first()
+        if fields["weights_sha256"]:
+            same = alike.filter(weights_sha256=fields["weights_sha256"])
+            found = same.filter(name=fields["name"]).first() or same.first()
+            if found is not None:
+                return found
+        # What an earlier restoring made has no weights, or no worker has looked at them yet.
+        made = alike.filter(owner=self.owner, name=fields["name"], weights_sha256="")
+        return made.exclude(state=Classifier.State.READY).first()
 
-    def _new_classifier(self, record: Mapping[str, Any]) -> Classifier:
-        fields = {name: record[name] for name in CLASSIFIER_FIELDS if name not in ("key", "name")}
-        classifier = Classifier(
-            owner=self.owner,
-            name=self._free_name(Classifier.objects.filter(owner=self.owner), record["name"]),
-            **fields,
-        )
-        weights = self._model_file(record)
-        if weights:
+    def _new_classifier(self, fields: Mapping[str, Any]) -> Classifier:
+        # Its weights are those that a worker finds in the file; that a record names some gives nobody access to them.
+        kept = {
+            name: value
+            for name, value in fields.items()
+            if name not in ("key", "name", "family", "weights_sha256")
+        }
+        classifier = Classifier(owner=self.owner, family=fields["family"], **kept)
+        weights = self._model_file(fields)
+        if weights and not self._has_room(weights):
+            classifier.state = Classifier.State.FAILED
+            classifier.problem = _(
+                "Restored from a backup without weights, as your models may take no more room. Delete models that you "
+                "no longer need, and import this one again."
+            )
+            note = _("There is no room for the weights of %(name)s.")
+        elif weights:
             # A model file is a program: it goes the way of every upload.
             classifier.upload = self._upload(weights)
             classifier.state = Classifier.State.WAITING
-            transaction.on_commit(hints.wake_studio)
+            note = ""
         else:
             classifier.state = Classifier.State.FAILED
             classifier.problem = _(
                 "Restored from a backup without weights. Import the model again to use it."
             )
-            self.restored.notes.append(
-                _("The weights of %(name)s were not in the backup.") % {"name": classifier.name}
-            )
-        classifier.full_clean(exclude=["description", "owner"])
-        classifier.save()
+            note = _("The weights of %(name)s were not in the backup.")
+        try:
+            with transaction.atomic():
+                # As in an import: two at once must not both take the last room, nor the same name.
+                locked(User.objects.filter(pk=self.owner.pk)).first()
+                if classifier.upload:
+                    check_model_room(self.owner, self.archive.getinfo(weights).file_size)
+                classifier.name = self._free_name(Classifier.objects.filter(owner=self.owner), fields["name"])
+                classifier.full_clean(exclude=["description", "compatibility", "owner"])
+                classifier.save()
+                hints.wake_studio()
+        except BaseException:
+            discard_upload(classifier)
+            raise
+        if note:
+            self.restored.notes.append(note % {"name": classifier.name})
         self.restored.models += 1
         return classifier
 
-    def _model_file(self, record: Mapping[str, Any]) -> str:
+    def _model_file(self, fields: Mapping[str, Any]) -> str:
         """The name within the archive of a model's weights, or of the ONNX file that it is; empty if not there."""
-        name = f"models/{stored_file_name(record['library'], record['weights_sha256'])}"
-        return name if name in self.names else ""
+        name = f"models/{stored_file_name(fields['library'], fields['weights_sha256'])}"
+        return name if fields["weights_sha256"] and name in self.names else ""
+
+    def _check_weights(self, fields: Mapping[str, Any]) -> None:
+        """Raises ValueError where a file is not what its name says: its name alone must not pass for having it."""
+        name = self._model_file(fields)
+        if name:
+            with self.archive.open(name) as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != fields["weights_sha256"]:
+                    raise ValueError(f"{name} has another SHA-256 than its name says")
+
+    def _has_room(self, weights: str) -> bool:
+        try:
+            check_model_room(self.owner, self.archive.getinfo(weights).file_size)
+        except ValidationError:
+            return False
+        return True
 
     def _upload(self, name: str) -> str:
         target = f"{uuid.uuid4().hex}/{Path(name).name}"
         path = settings.UPLOADS_DIR / target
         path.parent.mkdir(parents=True)
-        with self.archive.open(name) as source, path.open("wb") as file:
-            shutil.copyfileobj(source, file)
+        try:
+            with self.archive.open(name) as source, path.open("wb") as file:
+                shutil.copyfileobj(source, file)
+        except BaseException:
+            shutil.rmtree(path.parent, ignore_errors=True)
+            raise
         return target
 
     def _free_name(self, rows: Any, name: str) -> str:
-        name, number = str(name)[:90], 1
+        name, number = name[:90], 1
         free = name
         while rows.filter(name=free).exists():
             number += 1
             free = f"{name} ({number})"
         return free
 
-    def dataset(self, record: Mapping[str, Any]) -> Dataset:
-        visible = Dataset.objects.visible_to(self.owner).filter(fingerprint=record["fingerprint"])
-        found = visible.filter(name=record["name"]).first() or visible.first()
+    def dataset(self, fields: Mapping[str, Any]) -> Dataset:
+        if fields["fingerprint"]:
+            visible = Dataset.objects.visible_to(self.owner).filter(fingerprint=fields["fingerprint"])
+            found = visible.filter(name=fields["name"]).first() or visible.first()
+            if found is not None:
+                return found
+        own = Dataset.objects.filter(owner=self.owner)
+        # What an earlier restoring made.
+        made = own.filter(name=fields["name"], path="", upload="", fingerprint="", format=fields["format"])
+        found = made.filter(state=Dataset.State.FAILED).first()
         if found is not None:
             return found
-        fields = {name: record[name] for name in DATASET_FIELDS if name != "name"}
-        name = self._free_name(Dataset.objects.filter(owner=self.owner), record["name"])
+        # Without the fingerprint: by that alone a worker's machine would fetch the images of whoever has them.
+        kept = {name: value for name, value in fields.items() if name not in ("name", "fingerprint")}
+        name = self._free_name(own, fields["name"])
         dataset = Dataset(
             owner=self.owner,
             name=name,
             state=Dataset.State.FAILED,
             problem=_("Restored from a backup, which has no images. Upload or register the data set again."),
-            **fields,
+            **kept,
         )
         dataset.full_clean(exclude=["owner", "path", "ground_truth", "classes", "problems"])
         dataset.save()
@@ -259,125 +371,165 @@ class _Restoring:
 
     # --- benchmarks ----------------------------------------------------------------------------------------
 
-    def benchmark(self, folder: str) -> None:
-        record = _read(self.archive, f"{folder}/benchmark.json")
-        created = _moment(record["created"])
-        # Again the same backup: what is there stays as it is.
-        if (
-            Benchmark.objects.owned_by(self.owner)
-            .filter(created=created, number_of_images=record["number_of_images"])
-            .exists()
-        ):
-            self.restored.already_there += 1
-            return
-        classifier, dataset = self.classifier(record["model"]), self.dataset(record["dataset"])
-        specification = _checked_specification(record["specification"])
-        specification["classifier"] = {**specification["classifier"], "id": classifier.pk}
-        specification["dataset"] = {**specification["dataset"], "id": dataset.pk, "path": dataset.path}
-        fields = {name: record[name] for name in BENCHMARK_FIELDS}
+    def record(self, folder: str) -> dict[str, Any]:
+        """A benchmark's record, checked, but for its measured values."""
+        found = dict(_read(self.archive, f"{folder}/benchmark.json"))
+        found["model"], found["dataset"] = (
+            checked_classifier(found["model"]),
+            checked_dataset(found["dataset"]),
+        )
+        found["specification"] = checked_specification(
+            found["specification"], found["model"], found["dataset"]
+        )
+        found |= {name: _moment(found[name]) for name in BENCHMARK_TIMES}
+        if found["created"] is None:
+            raise ValueError("a benchmark was never queued")
+        for name in ("tags", "shared_with"):
+            if not isinstance(found[name], list) or not all(isinstance(each, str) for each in found[name]):
+                raise TypeError(f"{name} of a benchmark are no list of texts")
+        found["events"] = [(*checked_event(each), _moment(each["created"])) for each in found["events"]]
+        found["shards"] = list(self._shard_fields(found))
+        self._benchmark(found).clean_fields(
+            exclude=["owner", "classifier", "dataset", "specification", "figures"]
+        )
+        return found
+
+    def _benchmark(self, record: Mapping[str, Any]) -> Benchmark:
+        fields = {name: record[name] for name in BENCHMARK_FIELDS if name not in COMPUTED}
         if fields["state"] in Benchmark.UNFINISHED:
             fields["state"] = Benchmark.State.CANCELLED
-            self.restored.notes.append(
-                _("Benchmark #%(number)s was not finished: it is restored as cancelled and can be resumed.")
-                % {"number": record["number"]}
-            )
-        benchmark = Benchmark(
+        return Benchmark(
             owner=self.owner,
-            classifier=classifier,
-            dataset=dataset,
-            specification=specification,
+            specification=record["specification"],
             last_event_seq=len(record["events"]),
+            figures_shards=sum(shard["state"] == Shard.State.DONE for shard in record["shards"]),
             **fields,
         )
-        benchmark.full_clean(exclude=["owner", "specification", "figures"])
-        benchmark.save()
-        times = {name: _moment(record[name]) for name in BENCHMARK_TIMES}
-        Benchmark.objects.filter(pk=benchmark.pk).update(**times)
-        for tag in record["tags"]:
-            BenchmarkTag.objects.create(benchmark=benchmark, name=str(tag)[:40])
-        for user in User.objects.filter(username__in=record["shared_with"]).exclude(pk=self.owner.pk):
-            BenchmarkShare.objects.create(benchmark=benchmark, user=user)
-        self._events(benchmark, record["events"])
+
+    def _shard_fields(self, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Fields of each shard, with `results`: indices of the experiments that it has values of."""
+        specification, seen = record["specification"], set()
+        methods, experiments = (len(specification[name]) for name in ("methods", "experiments"))
+        for each in record["shards"]:
+            fields = {name: each[name] for name in SHARD_FIELDS}
+            fields |= {name: _moment(each[name]) for name in SHARD_TIMES}
+            if fields["state"] == Shard.State.RUNNING:
+                fields["state"] = Shard.State.WAITING
+            place = fields["method_index"], fields["start"]
+            if not (0 <= place[0] < methods and 0 <= place[1] < fields["stop"] <= record["number_of_images"]):
+                raise ValueError("a shard is of no method or of no images")
+            if place in seen or len(set(each["results"])) != len(each["results"]):
+                raise ValueError("a shard is there twice")
+            if any(type(index) is not int or not 0 <= index < experiments for index in each["results"]):
+                raise ValueError("a result is of no experiment")
+            seen.add(place)
+            fields["environment"] = checked_environment(fields["environment"])
+            Shard(**fields).clean_fields(exclude=["benchmark", "environment"])
+            yield {**fields, "results": list(each["results"])}
+
+    def _check_results(self, record: Mapping[str, Any], folder: str, share: Report) -> None:
+        names: dict[tuple[int, int], list[str]] = defaultdict(list)
         for shard in record["shards"]:
-            self._shard(benchmark, shard, folder)
-        self._summaries(benchmark, record)
+            for experiment in shard["results"]:
+                names[shard["method_index"], experiment].append(_result_name(folder, shard, experiment))
+        for number, ((_method, index), parts) in enumerate(names.items()):
+            share(number / len(names))
+            chosen = record["specification"]["experiments"][index]
+            columns = [checked_columns(*self._packed(name)) for name in parts]
+            check_figures(columns, create_experiment(chosen["key"], chosen["protocol"]))
+
+    def _packed(self, name: str) -> tuple[bytes, bytes]:
+        return self.archive.read(f"{name}.scalars.npz"), self.archive.read(f"{name}.curves.npz")
+
+    def _is_there(self, record: Mapping[str, Any]) -> bool:
+        """Again the same backup: what is there stays as it is."""
+        own = Benchmark.objects.owned_by(self.owner)
+        return own.filter(created=record["created"], number_of_images=record["number_of_images"]).exists()
+
+    def benchmark(self, folder: str, share: Report) -> None:
+        record = self.record(folder)
+        if self._is_there(record):
+            self.restored.already_there += 1
+            return
+        benchmark = self._benchmark(record)
+        benchmark.classifier, benchmark.dataset = (
+            self.classifier(record["model"]),
+            self.dataset(record["dataset"]),
+        )
+        specification, dataset = benchmark.specification, benchmark.dataset
+        specification["classifier"] = {**specification["classifier"], "id": benchmark.classifier.pk}
+        specification["dataset"] = {**specification["dataset"], "id": dataset.pk, "path": dataset.path}
+        if record["state"] in Benchmark.UNFINISHED:
+            self.restored.notes.append(
+                _("Benchmark #%(number)s was not finished: it is restored as cancelled and can be resumed.")
+                % {"number": int(record["number"])}
+            )
+        self._write(benchmark, record, folder, share)
         self.restored.benchmarks += 1
 
-    def _events(self, benchmark: Benchmark, events: list[Mapping[str, Any]]) -> None:
-        for number, event in enumerate(events):
-            row = BenchmarkEvent.objects.create(
-                benchmark=benchmark,
-                seq=number + 1,
-                kind=str(event["kind"])[:40],
-                payload=dict(event["payload"]),
+    def _write(self, benchmark: Benchmark, record: Mapping[str, Any], folder: str, share: Report) -> None:
+        """Bit by bit, and until all of it is there deleted, so that nobody meets a part of it."""
+        final = {"state": benchmark.state, "problem": benchmark.problem}
+        benchmark.state, benchmark.problem, benchmark.deleted = (
+            Benchmark.State.CANCELLED,
+            BEING_RESTORED,
+            database_time(),
+        )
+        try:
+            shards = self._begin(benchmark, record)
+            names = [
+                (shard, experiment, _result_name(folder, fields, experiment))
+                for shard, fields in zip(shards, record["shards"], strict=True)
+                for experiment in fields["results"]
+            ]
+            for first in range(0, len(names), RESULTS_AT_ONCE):
+                share(first / len(names))
+                # Read before they are written: a transaction holds up everybody on SQLite.
+                results = [self._result(*each) for each in names[first : first + RESULTS_AT_ONCE]]
+                ShardResult.objects.bulk_create(results)
+            times = {name: record[name] for name in BENCHMARK_TIMES}
+            Benchmark.objects.filter(pk=benchmark.pk).update(
+                **final, **times, deleted=None, figures_complete=False
             )
-            BenchmarkEvent.objects.filter(pk=row.pk).update(created=_moment(event["created"]))
+        except BaseException:
+            Benchmark.objects.filter(pk=benchmark.pk).delete()
+            raise
 
-    def _shard(self, benchmark: Benchmark, record: Mapping[str, Any], folder: str) -> None:
-        fields = {name: record[name] for name in SHARD_FIELDS}
-        if fields["state"] == Shard.State.RUNNING:
-            fields["state"] = Shard.State.WAITING
-        methods, experiments = (len(benchmark.specification[name]) for name in ("methods", "experiments"))
-        if not (0 <= fields["method_index"] < methods and 0 <= fields["start"] < fields["stop"]):
-            raise ValueError("a shard is of no method or of no images")
-        shard = Shard(benchmark=benchmark, **fields, **{name: _moment(record[name]) for name in SHARD_TIMES})
-        shard.full_clean(exclude=["benchmark", "environment"])
-        shard.save()
-        for experiment in record["results"]:
-            if not 0 <= experiment < experiments:
-                raise ValueError("a result is of no experiment")
-            name = f"{folder}/shards/{shard.method_index}-{shard.start}-{experiment}"
-            scalars, curves = (self.archive.read(f"{name}.{part}.npz") for part in ("scalars", "curves"))
-            Columns.unpack(scalars, curves)  # Raises ValueError for anything but columns.
-            ShardResult.objects.create(
-                shard=shard, experiment_index=experiment, scalars=scalars, curves=curves
-            )
+    @transaction.atomic
+    def _begin(self, benchmark: Benchmark, record: Mapping[str, Any]) -> list[Shard]:
+        """All but the measured values. What an earlier attempt at it left, whose process was killed, is removed."""
+        left = Benchmark.objects.filter(owner=self.owner, deleted__isnull=False, problem=BEING_RESTORED)
+        left.delete()
+        benchmark.save()
+        for tag in {tag[:40] for tag in record["tags"]}:
+            BenchmarkTag.objects.create(benchmark=benchmark, name=tag)
+        for user in User.objects.filter(username__in=record["shared_with"]).exclude(pk=self.owner.pk):
+            BenchmarkShare.objects.create(benchmark=benchmark, user=user)
+        self._write_events(benchmark, record["events"])
+        shards = [
+            Shard(benchmark=benchmark, **{name: each[name] for name in (*SHARD_FIELDS, *SHARD_TIMES)})
+            for each in record["shards"]
+        ]
+        return list(Shard.objects.bulk_create(shards, batch_size=AT_ONCE))
 
-    def _summaries(self, benchmark: Benchmark, record: Mapping[str, Any]) -> None:
-        """As they were, but for which results they are of: those have new numbers."""
-        counts = result_counts(benchmark)
-        for row in record["summaries"]:
-            place = row["method"], row["experiment"]
-            if place in counts:
-                ResultSummary.objects.create(
-                    benchmark=benchmark,
-                    method_index=place[0],
-                    experiment_index=place[1],
-                    results=counts[place][0],
-                    newest=counts[place][1],
-                    complete=bool(row["complete"]),
-                    content=dict(row["content"]),
-                    classes=list(row["classes"]),
-                )
-        for row in record["comparisons"]:
-            members = [(method, row["experiment"]) for method in row["content"]["methods"]]
-            if members and all(place in counts for place in members):
-                ResultComparison.objects.create(
-                    benchmark=benchmark,
-                    experiment_index=row["experiment"],
-                    results=sum(counts[place][0] for place in members),
-                    newest=max(counts[place][1] for place in members),
-                    content=dict(row["content"]),
-                )
+    def _result(self, shard: Shard, experiment: int, name: str) -> ShardResult:
+        scalars, curves = self._packed(name)
+        return ShardResult(shard=shard, experiment_index=experiment, scalars=scalars, curves=curves)
+
+    def _write_events(self, benchmark: Benchmark, events: list[tuple[str, dict[str, Any], Any]]) -> None:
+        rows = [
+            BenchmarkEvent(benchmark=benchmark, seq=number + 1, kind=kind, payload=payload)
+            for number, (kind, payload, _created) in enumerate(events)
+        ]
+        BenchmarkEvent.objects.bulk_create(rows, batch_size=AT_ONCE)
+        # The moment of a new row is now, whatever it is given.
+        for row, (_kind, _payload, created) in zip(rows, events, strict=True):
+            row.created = created
+        BenchmarkEvent.objects.bulk_update(rows, ["created"], batch_size=AT_ONCE)
 
 
-def _checked_specification(specification: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy, if it is one that pages and workers understand. Raises ParameterError, KeyError or TypeError."""
-    for each in specification["experiments"]:
-        create_experiment(each["key"], each["protocol"])
-    for method in specification["methods"]:
-        method_description(method["key"]).validate(method["parameters"])
-        if method.get("enhancement") is not None:
-            SLIDING_WINDOW.validate(method["enhancement"])
-    for name, keys in {
-        "classifier": ("name", "library", "architecture", "weights_sha256", "preprocessing"),
-        "dataset": ("name", "format", "fingerprint", "number_of_images"),
-        "subset": ("count", "seed"),
-    }.items():
-        for key in keys:
-            specification[name][key]
-    str(specification["precision"])
-    return dict(specification)
+def _result_name(folder: str, shard: Mapping[str, Any], experiment: int) -> str:
+    return f"{folder}/shards/{shard['method_index']}-{shard['start']}-{experiment}"
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -385,5 +537,5 @@ def _moment(text: str | None) -> datetime | None:
         return None
     moment = parse_datetime(text)
     if moment is None or moment.tzinfo is None:
-        raise ValueError(f"{text!r} is not a moment")
+        raise ValueError(f"{text!r:.80} is not a moment")
     return moment

@@ -80,7 +80,9 @@ def write_backup(
 def _write_weights(archive: zipfile.ZipFile, classifiers: list[Classifier]) -> list[str]:
     """The weights that are there, each once."""
     written = []
-    files = {each.weights_sha256: stored_file_name(each.library, each.weights_sha256) for each in classifiers}
+    # Of those that a worker has found: a row alone says nothing of whose weights they are.
+    ready = [each for each in classifiers if each.is_ready]
+    files = {each.weights_sha256: stored_file_name(each.library, each.weights_sha256) for each in ready}
     for digest, name in files.items():
         file = settings.WEIGHTS_DIR / name
         if digest and file.is_file():

@@ -24,6 +24,7 @@ from webapp.benchmarks.models import (
     ShardResult,
     Turn,
     WorkerNode,
+    WorkerTrouble,
 )
 from webapp.benchmarks.priorities import set_priority
 from webapp.benchmarks.services import resume_benchmark
@@ -32,6 +33,7 @@ from webapp.common.admin import LookingAdmin, for_each
 
 @admin.register(Benchmark)
 class BenchmarkAdmin(LookingAdmin):
+    names = _("benchmark"), _("benchmarks")
     list_display = (
         "id", "name", "owner", "state", "priority", "number_of_images", "shared_with_lab", "deleted", "created",
         "finished",
@@ -81,6 +83,7 @@ class PartAdmin(LookingAdmin):
 
 @admin.register(Shard)
 class ShardAdmin(PartAdmin):
+    names = _("part of a benchmark"), _("parts of benchmarks")
     list_display = (
         "id", "benchmark_id", "method_index", "start", "stop", "state", "attempt", "fence", "worker", "progress",
         "claimed_at", "finished_at",
@@ -94,6 +97,7 @@ class ShardAdmin(PartAdmin):
 class ShardResultAdmin(LookingAdmin):
     """The packed columns are never loaded here."""
 
+    names = _("part's columns"), _("columns of parts")
     list_display = ("id", "shard_id", "experiment_index", "created")
     search_fields = ("=shard__id", "=shard__benchmark__id")
     hidden = ("scalars", "curves")
@@ -101,6 +105,7 @@ class ShardResultAdmin(LookingAdmin):
 
 @admin.register(ResultSummary)
 class ResultSummaryAdmin(PartAdmin):
+    names = _("result's figures"), _("figures of results")
     list_display = ("id", "benchmark_id", "experiment_index", "method_index", "results", "complete")
     list_filter = ("complete",)
     heavy = ("content", "classes", "running")
@@ -108,12 +113,14 @@ class ResultSummaryAdmin(PartAdmin):
 
 @admin.register(ResultComparison)
 class ResultComparisonAdmin(PartAdmin):
+    names = _("comparison of methods"), _("comparisons of methods")
     list_display = ("id", "benchmark_id", "experiment_index", "results")
     heavy = ("content",)
 
 
 @admin.register(BenchmarkEvent)
 class BenchmarkEventAdmin(PartAdmin):
+    names = _("event of a benchmark"), _("events of benchmarks")
     list_display = ("id", "benchmark_id", "seq", "kind", "created")
     list_filter = ("kind",)
     date_hierarchy = "created"
@@ -122,6 +129,7 @@ class BenchmarkEventAdmin(PartAdmin):
 
 @admin.register(BenchmarkShare)
 class BenchmarkShareAdmin(PartAdmin):
+    names = _("share of a benchmark"), _("shares of benchmarks")
     list_display = ("id", "benchmark_id", "user", "created")
     list_select_related = ("user",)
     search_fields = ("=benchmark__id", "user__username")
@@ -129,12 +137,14 @@ class BenchmarkShareAdmin(PartAdmin):
 
 @admin.register(BenchmarkTag)
 class BenchmarkTagAdmin(PartAdmin):
+    names = _("tag of a benchmark"), _("tags of benchmarks")
     list_display = ("name", "benchmark_id")
     search_fields = ("=benchmark__id", "name")
 
 
 @admin.register(BenchmarkPin)
 class BenchmarkPinAdmin(PartAdmin):
+    names = _("pinned benchmark"), _("pinned benchmarks")
     list_display = ("id", "benchmark_id", "user")
     list_select_related = ("user",)
     search_fields = ("=benchmark__id", "user__username")
@@ -142,6 +152,7 @@ class BenchmarkPinAdmin(PartAdmin):
 
 @admin.register(SavedView)
 class SavedViewAdmin(LookingAdmin):
+    names = _("saved view"), _("saved views")
     list_display = ("name", "owner", "query")
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username")
@@ -149,6 +160,7 @@ class SavedViewAdmin(LookingAdmin):
 
 @admin.register(WorkerNode)
 class WorkerNodeAdmin(LookingAdmin):
+    names = _("worker"), _("workers")
     list_display = (
         "name",
         "kind",
@@ -165,13 +177,23 @@ class WorkerNodeAdmin(LookingAdmin):
     heavy = ("versions", "memory")
 
 
+@admin.register(WorkerTrouble)
+class WorkerTroubleAdmin(PartAdmin):
+    names = _("trouble of a worker"), _("troubles of workers")
+    list_display = ("id", "benchmark_id", "worker", "failures", "not_before", "reason")
+    list_select_related = ("worker",)
+    search_fields = ("=benchmark__id", "worker__name", "reason")
+
+
 @admin.register(ExpectedCode)
 class ExpectedCodeAdmin(LookingAdmin):
+    names = _("expected code"), _("expected codes")
     list_display = ("version", "since")
 
 
 @admin.register(Turn)
 class TurnAdmin(LookingAdmin):
+    names = _("member's turn"), _("turns of members")
     list_display = ("owner", "served_at")
     list_select_related = ("owner",)
     search_fields = ("owner__username",)

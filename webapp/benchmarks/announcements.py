@@ -10,9 +10,15 @@ from webapp.library.models import Classifier
 
 
 def announce_classifier(classifier: Classifier) -> None:
-    """Sends weights fetched so far, or the problem, to the classifier's pages and those of queued benchmarks."""
+    """Sends how far it is, or the problem, to the classifier's pages and those of queued benchmarks.
+
+    The row is read anew and not refreshed: a worker's keeps the fence of its claim.
+    """
     announce(classifier.pk)
-    classifier.refresh_from_db()
-    waiting = Benchmark.objects.filter(classifier=classifier, state=Benchmark.State.QUEUED)
-    for benchmark_id in waiting.values_list("pk", flat=True):
-        announce_progress(benchmark_id, {"classifier": classifier_payload(classifier)})
+    waiting = Benchmark.objects.filter(classifier=classifier.pk, state=Benchmark.State.QUEUED)
+    numbers = list(waiting.values_list("pk", flat=True))
+    if not numbers:
+        return
+    payload = classifier_payload(Classifier.objects.get(pk=classifier.pk))
+    for number in numbers:
+        announce_progress(number, {"classifier": payload})

@@ -20,10 +20,13 @@ from webapp.common.database import now_plus
 
 SECONDS_A_DAY = timedelta(days=1).total_seconds()
 
+BEING_RESTORED = "It is being restored from a backup."
+"""Problem of a benchmark of which not all is there yet; until then it is deleted, and can't be brought back."""
+
 
 def deleted_benchmarks(user: User) -> QuerySet[Benchmark]:
     """A member's own that can still be brought back, the last deleted first."""
-    own = Benchmark.objects.filter(owner_id=user.pk, deleted__isnull=False)
+    own = Benchmark.objects.filter(owner_id=user.pk, deleted__isnull=False).exclude(problem=BEING_RESTORED)
     return own.select_related("classifier", "dataset").order_by("-deleted", "-pk")
 
 

@@ -280,6 +280,11 @@ class ExperimentPage:
         def value(name: str, method: int, figure: Figure) -> float | None:
             return by_method.get(method, {}).get(name, {}).get("figures", {}).get(figure.key)
 
+        def interval(name: str, method: int, figure: Figure) -> dict[str, float | None]:
+            ends = by_method.get(method, {}).get(name, {}).get("intervals", {}).get(figure.key)
+            low, high = ends or (None, None)
+            return {"value": value(name, method, figure), "low": low, "high": high}
+
         def count(name: str) -> int:
             return max(classes[name]["images"] for classes in by_method.values() if name in classes)
 
@@ -310,7 +315,7 @@ class ExperimentPage:
                     "name": name,
                     "images": count(name),
                     "cells": [
-                        {"unit": figure.unit, "value": value(name, method, figure)}
+                        {"unit": figure.unit, "interval": interval(name, method, figure)}
                         for method, figure, _title, _key in columns
                     ],
                 }
@@ -320,6 +325,9 @@ class ExperimentPage:
             "page": page,
             "pages": pages,
             "sort": sort,
+            "with_intervals": any(
+                "intervals" in each for classes in by_method.values() for each in classes.values()
+            ),
         }
 
     def failures(self) -> dict[str, Any]:

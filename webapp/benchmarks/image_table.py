@@ -1,4 +1,4 @@
-"""The table of a benchmark's images under one experiment: sorted by any figure, a page at a time.
+"""The table of a benchmark's images under one experiment: narrowed, sorted by any figure, a page at a time.
 
 With one method its columns are the experiment's figures; with several they are the methods, for one of the figures,
 and how far the methods disagree.
@@ -26,6 +26,7 @@ NAMES = frozenset({"image", "class"})
 DEFAULT_SORT = "image"
 DISAGREEMENT = "disagreement"
 KEPT_BYTES = 48_000_000
+MOST_SIGNS = 200
 
 _kept: OrderedDict[Any, Units] = OrderedDict()
 _kept_lock = Lock()
@@ -84,7 +85,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class ImageTable:
-    """One page of rows."""
+    """One page of rows. `find` and `class_name`: what it is narrowed to, empty where it is not."""
 
     rows: list[dict[str, Any]]
     headings: list[Heading]
@@ -94,6 +95,12 @@ class ImageTable:
     total: int
     first: int
     sorted_column: str
+    find: str
+    class_name: str
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.find or self.class_name)
 
 
 def kept_units(key: Any, parts: Any) -> Units:
@@ -215,12 +222,13 @@ def _scalar(scalars: Mapping[str, Any], name: str, columns: Columns) -> npt.NDAr
 # --- a page of it --------------------------------------------------------------------------------------------
 
 
-def image_table(units: Units, sort: str, page: str) -> ImageTable:
+def image_table(units: Units, sort: str, page: str, find: str = "", class_name: str = "") -> ImageTable:
     """The page of the table that the address asks for; what it gets wrong becomes the default.
 
     `sort` is a column's key, with a leading "-" for descending order; equal values stay in the order of the images,
-    and units without a value come last.
+    and units without a value come last. `find`: a part of the image's name or of its class; `class_name`: the class.
     """
+    find, class_name = find.strip()[:MOST_SIGNS], class_name[:MOST_SIGNS]
     with_probability = bool(np.isfinite(units.probabilities).any())
     plain = [Column("image", _("Image"), "", None), Column("class", _("Class"), "", None)]
     plain += [Column("probability", _("Probability"), "percent", None)] if with_probability else []
@@ -229,12 +237,26 @@ def image_table(units: Units, sort: str, page: str) -> ImageTable:
     if key not in {column.key for column in every}:
         sort = key = DEFAULT_SORT
     order = _order(_sorted_values(units, key), descending=sort.startswith("-"))
+    if find or class_name:
+        order = order[_is_meant(units, find.lower(), class_name)[order]]
     pages = max(1, -(-len(order) // PAGE_SIZE))
     number = min(max(int(page), 1), pages) if page.isdecimal() and len(page) < 9 else 1
     first = (number - 1) * PAGE_SIZE
     rows = [_row(units, int(place)) for place in order[first : first + PAGE_SIZE]]
     headings = [_heading(each, sort) for each in every]
-    return ImageTable(rows, headings, sort, number, pages, len(order), first, key)
+    return ImageTable(rows, headings, sort, number, pages, len(order), first, key, find, class_name)
+
+
+def _is_meant(units: Units, find: str, class_name: str) -> npt.NDArray[np.bool_]:
+    meant = np.ones(len(units), dtype=np.bool_)
+    if class_name:
+        meant &= units.class_names == class_name
+    if find:
+        names = zip(units.images, units.class_names.tolist(), strict=True)
+        meant &= np.fromiter(
+            (find in image.lower() or find in label.lower() for image, label in names), np.bool_, len(units)
+        )
+    return meant
 
 
 def _sorted_values(units: Units, key: str) -> npt.NDArray[Any]:

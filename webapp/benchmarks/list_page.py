@@ -10,11 +10,13 @@ from typing import Any
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Exists, ExpressionWrapper, F, OuterRef, QuerySet, Sum
 from django.db.models.fields import DurationField
+from django.db.models.fields.json import KT
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts.models import User
+from webapp.benchmarks.figures import keep_missing_headlines
 from webapp.benchmarks.list_filters import ListFilter
 from webapp.benchmarks.models import Benchmark, BenchmarkPin, SavedView, Shard
 from webapp.benchmarks.saved_views import view_query
@@ -43,13 +45,15 @@ COLUMNS = (
     ListColumn("state", _("State"), "state"),
     ListColumn("progress", _("Progress"), usual=True, numeric=True),
     ListColumn("images", _("Images"), "number_of_images", usual=False, numeric=True),
-    ListColumn("figure", _("Main figure")),
+    ListColumn("figure", _("Main figure"), "figures__headline__value"),
     ListColumn("created", _("Created"), "created"),
     ListColumn("duration", _("Duration"), "duration", usual=False, numeric=True),
     ListColumn("owner", _("Owner"), "owner__username", usual=False),
     ListColumn("tags", _("Tags")),
     ListColumn("notes", _("Notes"), usual=False),
 )
+# Of the main figure, which is the first experiment's.
+PROTOCOL = (KT("specification__experiments__0__key"), KT("specification__experiments__0__protocol"))
 ORDERS = {NUMBER: "pk", **{column.key: column.order for column in COLUMNS if column.order}}
 
 
@@ -91,6 +95,11 @@ class ListPage:
         return asked if asked.removeprefix("-") in ORDERS else f"-{NUMBER}"
 
     @property
+    def sorted_by_figure(self) -> bool:
+        """Then only figures of one protocol stand in one order."""
+        return self.sort.removeprefix("-") == "figure"
+
+    @property
     def headings(self) -> list[Heading]:
         number = ListColumn(NUMBER, "#", "pk", numeric=True)
         return [self._heading(column) for column in (number, *self.columns)]
@@ -99,7 +108,7 @@ class ListPage:
         present = self.sort.removeprefix("-") == column.key
         order = ("descending" if self.sort.startswith("-") else "ascending") if present else ""
         # Words are first asked for from A, figures and moments from the top.
-        first = f"-{column.key}" if column.numeric or column.key == "created" else column.key
+        first = f"-{column.key}" if column.numeric or column.key in ("created", "figure") else column.key
         other = column.key if first.startswith("-") else f"-{column.key}"
         toggled = (other if self.sort == first else first) if column.key in ORDERS else ""
         return Heading(column.key, column.title, column.numeric, order, toggled)
@@ -124,6 +133,8 @@ class ListPage:
         pinned = BenchmarkPin.objects.filter(user=self.user, benchmark=OuterRef("pk"))
         key = self.sort.removeprefix("-")
         rows = self.filter.chosen.annotate(pinned=Exists(pinned))
+        if self.sorted_by_figure:
+            keep_missing_headlines(Benchmark.objects.visible_to(self.user))
         if key == "duration":
             taken = ExpressionWrapper(F("finished") - F("started"), output_field=DurationField())
             rows = rows.annotate(duration=taken)
@@ -134,7 +145,9 @@ class ListPage:
             "classifier__description", "classifier__class_names", "classifier__compatibility",
             "dataset__classes", "dataset__problems",
         )  # fmt: skip
-        page = Paginator(rows.order_by("-pinned", ordered, "-pk"), PAGE_SIZE).get_page(self.asked.get("page"))
+        groups = PROTOCOL if self.sorted_by_figure else ()
+        rows = rows.order_by("-pinned", *groups, ordered, "-pk")
+        page = Paginator(rows, PAGE_SIZE).get_page(self.asked.get("page"))
         page.object_list = list(page.object_list)
         count_images(page.object_list)
         return page

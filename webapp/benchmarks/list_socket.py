@@ -116,6 +116,7 @@ def row_payload(benchmark: Benchmark) -> dict[str, Any]:
             "half_width": half_width(head.interval, head.figure.unit),
             "unit": unit_sign(head.figure.unit),
             "title": translated(head.figure.title),
+            "protocol": head.protocol,
             "method": method_title(methods[head.method_index]) if len(methods) > 1 else "",
         },
     }

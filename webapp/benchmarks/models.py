@@ -282,6 +282,31 @@ class WorkerNode(models.Model):
         return self.name
 
 
+class WorkerTrouble(models.Model):
+    """A worker that could not work on a benchmark through no fault of an image's: files are missing on its machine, or
+    its device fails. It is given none of the benchmark's shards before `not_before`; its next delivery ends the row.
+    """
+
+    benchmark = models.ForeignKey(Benchmark, on_delete=models.CASCADE, related_name="troubles")
+    worker = models.ForeignKey(WorkerNode, on_delete=models.CASCADE, related_name="troubles")
+    failures = models.PositiveSmallIntegerField(
+        default=0, help_text=_("One after the other; those that end by themselves are not counted.")
+    )
+    not_before = models.DateTimeField()
+    reason = models.TextField()
+
+    class Meta:
+        ordering = ["worker__name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["benchmark", "worker"], name="one_trouble_per_benchmark_and_worker"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.benchmark}: {self.worker}: {self.reason}"
+
+
 class Shard(models.Model):
     """A range of a benchmark's images under one method, for all experiments: what a worker claims, runs and
     delivers as a whole.
@@ -307,7 +332,12 @@ class Shard(models.Model):
     not_before = models.DateTimeField(null=True, blank=True)
     lease_expires = models.DateTimeField(null=True, blank=True)
     worker = models.ForeignKey(
-        WorkerNode, on_delete=models.SET_NULL, null=True, blank=True, related_name="shards"
+        WorkerNode,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="shards",
+        help_text=_("Whose it is, or, while it waits, who failed last."),
     )
     progress = models.FloatField(default=0.0, help_text=_("Share of the shard's work that is done, 0 to 1."))
     claimed_at = models.DateTimeField(null=True, blank=True)

@@ -18,6 +18,7 @@ from django.urls import reverse
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 from webapp.benchmarks.selectors import missing_label, progress_of
 from webapp.library.models import Classifier
+from webapp.reasons.showing import shown_reason
 from webapp.studio.models import Explanation
 
 
@@ -70,5 +71,5 @@ def explanation_payload(explanation: Explanation) -> dict[str, Any]:
         "id": explanation.pk,
         "state": explanation.state,
         "overlay_url": reverse("studio:overlay", args=[explanation.pk]) if ready else None,
-        "problem": explanation.problem,
+        "problem": shown_reason(explanation.problem),
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.experiments.base import Protocol
 
 
 def protocol_facts(protocol: Protocol) -> list[tuple[str, str]]:
     """Title and text of everything about a protocol that two comparable figures have in common."""
     facts = [
-        (_("Image"), _pipeline(protocol)),
+        (_("Image"), framing(protocol)),
         (
             _("Class"),
             {
@@ -45,12 +46,13 @@ def protocol_facts(protocol: Protocol) -> list[tuple[str, str]]:
     return facts
 
 
-def _pipeline(protocol: Protocol) -> str:
-    if protocol.pipeline == "squash":
-        return _("resized to %(size)d × %(size)d, whatever its shape") % {"size": protocol.size}
+def framing(rules: Protocol | Preprocessing) -> str:
+    """How an image comes to its size."""
+    if rules.pipeline == "squash":
+        return _("resized to %(size)d × %(size)d, whatever its shape") % {"size": rules.size}
     return _("shorter side resized to %(resized)d, centre %(size)d × %(size)d cut out") % {
-        "resized": protocol.size * 256 // 224,
-        "size": protocol.size,
+        "resized": rules.size * 256 // 224,
+        "size": rules.size,
     }
 
 

@@ -18,7 +18,7 @@ from webapp.accounts.models import User
 from webapp.benchmarks.estimates import forwards_per_image
 from webapp.benchmarks.expected_code import expected_code
 from webapp.benchmarks.methods import title_of
-from webapp.benchmarks.models import Benchmark, Shard, Turn, WorkerNode
+from webapp.benchmarks.models import Benchmark, Shard, Turn, WorkerNode, WorkerTrouble
 from webapp.benchmarks.selectors import benchmark_workers, live_workers
 from webapp.library.models import Classifier, ForwardRate
 
@@ -27,6 +27,7 @@ MOST_BENCHMARKS = 200
 DEAD_SHOWN = 50
 # A worker that is named in no shard any more has not noticed yet that its shard was taken from it.
 _STOPPING = re.compile(r"benchmark #(\d+)")
+_AT_WORK = re.compile(r"benchmark #(\d+), images (\d+)–(\d+)")
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,26 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """A benchmark that a worker can't work on for now; the `reason` is empty where the reader may not see it."""
+
+    benchmark: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class AtWork:
     """What a worker is at: `shard` with its benchmark, None where it is at something else or idle.
 
-    `is_current`: whether it runs the web application's code.
+    `is_current`: whether it runs the web application's code. `troubles`: the benchmarks that it can't work on, and why
+    where the reader may see them.
     """
 
     worker: WorkerNode
     shard: Shard | None
     visible: bool
     is_current: bool = True
+    troubles: tuple[Trouble, ...] = ()
 
     @property
     def method_title(self) -> str:
@@ -88,11 +99,33 @@ class AtWork:
 
     @property
     def other_versions(self) -> dict[str, str]:
-        return {name: value for name, value in self.worker.versions.items() if value != "missing"}
+        versions = self.worker.versions.items()
+        return {name: value for name, value in versions if name != "sandbox" and value != "missing"}
+
+    @property
+    def sandbox_gaps(self) -> list[str]:
+        """What this worker's machine does not keep from a hostile model file; empty where all is well."""
+        texts = {
+            "files": _("it can read other files of its user"),
+            "network": _("it can reach the network"),
+            "programs": _("it can start other programs"),
+            "privileges": _("it can gain privileges"),
+            "unknown": _("how far could not be tried out"),
+        }
+        return [texts[gap] for gap in str(self.worker.versions.get("sandbox", "")).split() if gap in texts]
+
+
+def work_text(activity: str) -> str:
+    """What a worker is at in the reader's language, a shard among it, where its row has not been looked up."""
+    if at_work := _AT_WORK.fullmatch(activity):
+        number, first, last = at_work.groups()
+        parts = {"number": number, "first": first, "last": last}
+        return _("benchmark #%(number)s, images %(first)s to %(last)s") % parts
+    return activity_text(activity)
 
 
 def activity_text(activity: str) -> str:
-    """A worker's own words in the reader's language."""
+    """A worker's own words in the reader's language, those on a shard that it has no more too."""
     if stopping := _STOPPING.match(activity):
         return _("leaving benchmark #%(number)s") % {"number": stopping[1]}
     words = activity.split()
@@ -103,7 +136,8 @@ def activity_text(activity: str) -> str:
         "measuring a map": _("measuring a map"),
         "measuring a model": _("measuring the speed of a model"),
         "preparing a model": _("preparing a model"),
-        "files can't be fetched": _("can't fetch files from the web application, tries again: see its log"),
+        "looking at a model": _("looking at a model"),
+        "looking at a data set": _("looking at a data set"),
     }
     text = texts.get(" ".join("#" if word == number else word for word in words), "")
     return text % {"number": number} if "%(number)s" in text else text or activity
@@ -119,13 +153,23 @@ def workers_at_work(user: User) -> list[AtWork]:
     )
     expected = expected_code()
     by_worker = {shard.worker_id: shard for shard in running}
-    seen = _visible(user, {shard.benchmark_id for shard in by_worker.values()})
+    troubles = list(
+        WorkerTrouble.objects.filter(
+            worker__in=[each.pk for each in workers], benchmark__state__in=Benchmark.IN_QUEUE
+        ).order_by("benchmark")
+    )
+    seen = _visible(user, {each.benchmark_id for each in [*by_worker.values(), *troubles]})
     return [
         AtWork(
             worker,
             shard,
             visible=shard is not None and shard.benchmark_id in seen,
             is_current=expected in ("", worker.code_version),
+            troubles=tuple(
+                Trouble(each.benchmark_id, each.reason if each.benchmark_id in seen else "")
+                for each in troubles
+                if each.worker_id == worker.pk
+            ),
         )
         for worker in workers
         for shard in [by_worker.get(worker.pk)]

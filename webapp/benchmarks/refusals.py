@@ -23,6 +23,7 @@ from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.specification import resolved_method
 from webapp.benchmarks.suitability import why_not_applicable, why_not_measurable
 from webapp.library.models import Classifier, Dataset
+from webapp.reasons.showing import shown_reason
 
 MOST_METHODS = 40
 MOST_EXPERIMENTS = 12
@@ -102,7 +103,7 @@ def _problems_of_a_method(classifier: Classifier, method: Mapping[str, Any]) -> 
     try:
         description = method_description(method["key"])
     except ParameterError as unknown:
-        return {"key": [str(unknown)]}
+        return {"key": [shown_reason(str(unknown))]}
     reason = why_not_applicable(classifier, method["key"])
     problems = {"key": [reason]} if reason else {}
     parameters, enhancement = method.get("parameters") or {}, method.get("enhancement")
@@ -127,7 +128,7 @@ def _problems_of_values(find: Callable[[str], Parameter], values: Mapping[str, A
         try:
             find(name).validate(value)
         except ParameterError as refused:
-            problems[f"{part}.{name}"] = [str(refused)]
+            problems[f"{part}.{name}"] = [shown_reason(str(refused))]
     return problems
 
 
@@ -151,7 +152,7 @@ def _problems_of_the_experiments(
         try:
             find_protocol(key, name)
         except ParameterError as unknown:
-            problems[place] = [str(unknown)]
+            problems[place] = [shown_reason(str(unknown))]
             continue
         hindrance = why_not_measurable(classifier, dataset, key, name)
         if hindrance:

@@ -23,7 +23,14 @@ from saliency_core.experiments.columns import Columns
 from webapp.accounts.models import User
 from webapp.benchmarks.expected_code import workers_taking_work
 from webapp.benchmarks.kept_scalars import scalars_of
-from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerNode
+from webapp.benchmarks.models import (
+    Benchmark,
+    BenchmarkEvent,
+    Shard,
+    ShardResult,
+    WorkerNode,
+    WorkerTrouble,
+)
 from webapp.common.database import database_time, now_plus
 
 WORKER_SILENCE_SECONDS = 15.0
@@ -60,11 +67,16 @@ def is_live(worker: WorkerNode) -> bool:
     return any(each.pk == worker.pk for each in live_workers())
 
 
-def idle_labels(*, but: WorkerNode | None = None) -> set[str]:
-    """The labels of benchmark workers that take work and have none, one of them left out if wished."""
+def idle_workers(*, but: WorkerNode | None = None) -> QuerySet[WorkerNode]:
+    """Benchmark workers that take work and have none, one of them left out if wished."""
     working = Shard.objects.filter(state=Shard.State.RUNNING, worker=OuterRef("pk"))
     idle = benchmark_workers().filter(~Exists(working))
-    return set((idle.exclude(pk=but.pk) if but else idle).values_list("label", flat=True))
+    return idle.exclude(pk=but.pk) if but else idle
+
+
+def idle_labels() -> set[str]:
+    """The labels of the benchmark workers that take work and have none."""
+    return set(idle_workers().values_list("label", flat=True))
 
 
 def idle_benchmark_worker_exists() -> bool:
@@ -86,6 +98,11 @@ def missing_label(benchmark: Benchmark) -> str:
     return label
 
 
+def troubles_of(benchmark: Benchmark) -> list[WorkerTrouble]:
+    """The workers that can't work on a benchmark in the queue, each with its reason."""
+    return list(benchmark.troubles.select_related("worker")) if benchmark.is_in_queue else []
+
+
 def benchmark_workers() -> QuerySet[WorkerNode]:
     """The living ones that take work."""
     return workers_taking_work().filter(
@@ -93,6 +110,11 @@ def benchmark_workers() -> QuerySet[WorkerNode]:
         stopped_at__isnull=True,
         heartbeat_at__gte=now_plus(-WORKER_SILENCE_SECONDS),
     )
+
+
+def workers_heard_of(seconds: float) -> QuerySet[WorkerNode]:
+    """Benchmark workers that were there in the last seconds, whether they take work or not."""
+    return WorkerNode.objects.filter(kind=WorkerNode.Kind.BENCHMARK, heartbeat_at__gte=now_plus(-seconds))
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,14 @@ def build_specification(
     }
 
 
+def preprocessing_under(specification: Mapping[str, Any], experiment_index: int) -> dict[str, Any]:
+    """How the classifier is shown images under one of the experiments: the geometry is its protocol's."""
+    chosen = specification["experiments"][experiment_index]
+    rules = find_protocol(chosen["key"], chosen["protocol"])
+    preprocessing: dict[str, Any] = specification["classifier"]["preprocessing"]
+    return preprocessing | {"pipeline": rules.pipeline, "size": rules.size}
+
+
 def activation_part(classifier: Classifier) -> dict[str, str]:
     """The output activation as a specification of the classifier names it: not at all where it is a softmax."""
     if classifier.output_activation == Classifier.Activation.SOFTMAX:

@@ -18,24 +18,35 @@ from webapp.benchmarks.models import Benchmark
 ENHANCEMENT = "enhancement"
 
 
-def studio_address(benchmark: Benchmark, methods: Sequence[int], image: str, target: int) -> str:
-    """The studio's page of an image: the model, the class and these methods (indices) with their own parameters.
+def studio_address(
+    benchmark: Benchmark, methods: Sequence[int], image: str, target: int, preprocessing: str
+) -> str:
+    """The studio's page of an image: the model, the class and these methods (indices) with their own parameters, under
+    the `preprocessing` with which an experiment showed the image to the model, written as the studio reads it.
 
-    The studio has one set of parameters for each method: of several variants the first one's are taken.
+    The studio has one set of parameters for the enhancement: of several the first one's are taken.
     """
     state: list[tuple[str, str]] = [
         ("model", str(benchmark.classifier_id)),
         ("dataset", str(benchmark.dataset_id)),
         ("image", image),
         *([("class", str(target))] if target >= 0 else []),
+        ("preprocessing", preprocessing),
     ]
     named: dict[str, str] = {}
+    variants: dict[str, list[Mapping[str, Any]]] = {}
     for index in methods:
         method = benchmark.specification["methods"][index]
-        key, enhancement = method["key"], enhancement_of(method)
-        state.append(("method" if enhancement is None else "enhanced", key))
-        for name, text in _changed(method_description(key).parameters, method["parameters"]).items():
-            named.setdefault(f"{key}-{name}", text)
+        key, enhancement, parameters = method["key"], enhancement_of(method), method["parameters"]
+        known = variants.setdefault(key, [])
+        if parameters not in known:
+            known.append(parameters)
+        number = known.index(parameters) + 1
+        # As the studio names a method that is there several times (webapp.studio.choices.numbered_key).
+        name_in_address = key if number == 1 else f"{key}.{number}"
+        state.append(("method" if enhancement is None else "enhanced", name_in_address))
+        for name, text in _changed(method_description(key).parameters, parameters).items():
+            named.setdefault(f"{name_in_address}-{name}", text)
         if enhancement is not None:
             for name, text in _changed(SLIDING_WINDOW.parameters, enhancement).items():
                 named.setdefault(f"{ENHANCEMENT}-{name}", text)

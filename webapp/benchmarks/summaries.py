@@ -105,7 +105,7 @@ def _interim(
 def _complete(benchmark: Benchmark, place: Place, state: tuple[int, int]) -> None:
     experiment = experiment_of(benchmark, place[1])
     columns = columns_of(benchmark, place)
-    summary = summarise_result(columns, experiment, resamples=RESAMPLES)
+    summary = summarise_result(columns, experiment, resamples=RESAMPLES, class_intervals=True)
     _keep(benchmark, place, state, summary, columns, experiment, complete=True)
 
 

@@ -9,9 +9,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from webapp.benchmarks.belongings import why_not_resumed
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.finishing import announce_finished
-from webapp.benchmarks.models import Benchmark, Shard, ShardResult
+from webapp.benchmarks.models import Benchmark, Shard, ShardResult, WorkerTrouble
 from webapp.common.database import locked
 
 State = Benchmark.State
@@ -70,17 +71,18 @@ def cancel(benchmark: Benchmark) -> None:
 @transaction.atomic
 def resume(benchmark: Benchmark) -> None:
     """Paused, failed or cancelled → queued; finished shards are kept. Unless it was only paused, shards that were set
-    aside get new attempts.
+    aside get new attempts. Succeeded → queued where some were set aside, for the same.
     """
-    before = _change(
-        benchmark,
-        allowed=[State.PAUSED, State.FAILED, State.CANCELLED],
-        to=State.QUEUED,
-        finished=None,
-        problem="",
-    )
+    refused = why_not_resumed(benchmark)
+    if refused:
+        raise TransitionRefused(refused)
+    allowed = [State.PAUSED, State.FAILED, State.CANCELLED]
+    if benchmark.shards.filter(state=Shard.State.SET_ASIDE).exists():
+        allowed.append(State.SUCCEEDED)
+    before = _change(benchmark, allowed=allowed, to=State.QUEUED, finished=None, problem="")
     if before != State.PAUSED:
         _try_again_what_was_set_aside(benchmark)
+    WorkerTrouble.objects.filter(benchmark=benchmark).delete()
     record_event(benchmark, "resumed")
 
 
@@ -97,7 +99,7 @@ def _take_running_shards(benchmark: Benchmark) -> None:
 
 
 def _try_again_what_was_set_aside(benchmark: Benchmark) -> None:
-    Benchmark.objects.filter(pk=benchmark.pk).update(figures_shards=0)
+    Benchmark.objects.filter(pk=benchmark.pk).update(figures_shards=0, figures_complete=False)
     set_aside = Shard.objects.filter(benchmark=benchmark, state=Shard.State.SET_ASIDE)
     ShardResult.objects.filter(shard__in=set_aside).delete()
     set_aside.update(

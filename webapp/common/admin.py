@@ -11,20 +11,33 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+
+admin.site.site_header = admin.site.site_title = _("Saliscope administration")
+admin.site.index_title = _("Administration")
 
 
 class LookingAdmin(admin.ModelAdmin):
     """Administrators see the rows and change none: states, specifications and results are changed by services alone.
 
-    `heavy`: fields that lists do not load. `hidden`: fields that are not shown at all (packed results).
+    `names`: what one row and several are called here; the models' own names are those of the code, and names in their
+    Meta would be a migration each time one is put better. `heavy`: fields that lists do not load. `hidden`: fields
+    that are not shown at all (packed results).
     """
 
+    names: tuple[Promise, Promise] | None = None
     heavy: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     list_per_page = 50
     # Counting millions of rows to say how many there are without the filter is not worth it.
     show_full_result_count = False
+
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        if self.names is not None:
+            model._meta.verbose_name, model._meta.verbose_name_plural = self.names
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         return super().get_queryset(request).defer(*self.heavy, *self.hidden)

@@ -41,14 +41,21 @@ def wake_benchmark_workers() -> None:
     transaction.on_commit(lambda: _send(WORK_ON_BENCHMARKS, settings.BENCHMARK_QUEUE))
 
 
+def try_to_wake_benchmark_workers() -> bool:
+    """The same at once, outside of a transaction. False if the broker did not take it."""
+    return _send(WORK_ON_BENCHMARKS, settings.BENCHMARK_QUEUE)
+
+
 def wake_studio() -> None:
     """Hints, once the transaction is through, that there may be maps to draw or classifiers to prepare."""
     transaction.on_commit(lambda: _send(WORK_IN_STUDIO, settings.STUDIO_QUEUE))
 
 
-def _send(task: str, queue: str) -> None:
+def _send(task: str, queue: str) -> bool:
     try:
         _sender.send_task(task, queue=queue, retry=False, ignore_result=True)
+        return True
     except (OperationalError, OSError) as problem:
         # The row is the truth: the reconciler hints again as long as work waits.
         log.warning("hint_not_sent", queue=queue, problem=str(problem))
+        return False

@@ -27,10 +27,12 @@ def file_response(request: HttpRequest, path: Path, name: str, content_type: str
 
 
 def pieces_response(
-    request: HttpRequest, pieces: Iterator[bytes], name: str, content_type: str
+    request: HttpRequest, pieces: Iterator[bytes], name: str, content_type: str, size: int
 ) -> StreamingHttpResponse:
-    """What is made while it is sent, in pieces of which none is empty, as a download of that name."""
-    return _streamed(request, pieces, name, content_type)
+    """What is made while it is sent, in pieces of which none is empty, as a download of `size` bytes."""
+    answer = _streamed(request, pieces, name, content_type)
+    answer["Content-Length"] = str(size)
+    return answer
 
 
 def lines_response(

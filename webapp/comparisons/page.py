@@ -22,6 +22,7 @@ from webapp.benchmarks.figures import best_of
 from webapp.benchmarks.looks import Look
 from webapp.benchmarks.methods import enhancement_of, title_of
 from webapp.benchmarks.models import ResultSummary
+from webapp.benchmarks.sharing import with_visible_images
 from webapp.benchmarks.significance import marked
 from webapp.comparisons.choice import Choice, Measured
 from webapp.comparisons.groups import Group, grouped, identity
@@ -451,6 +452,7 @@ class ComparisonPage:
                     "rows": rows,
                     "protocol": self.measured[places[0]].experiment.protocol,
                     "more": len(every) > first + IMAGES_SHOWN,
+                    "visible": all(self._shows_images(place) for place in places),
                 }
             )
         return [group for group in found if group["rows"]]
@@ -459,6 +461,14 @@ class ComparisonPage:
     def images_page(self) -> int:
         text = self.choice.query.get("images", "")
         return max(1, min(int(text), 10)) if text.isascii() and text.isdecimal() and len(text) < 4 else 1
+
+    @cached_property
+    def _visible_images(self) -> set[int]:
+        return with_visible_images(self.user, (each.benchmark.pk for each in self.measured))
+
+    def _shows_images(self, place: int) -> bool:
+        """Whether the member may see the images and maps of a result, as on the benchmark's own page."""
+        return self.measured[place].benchmark.pk in self._visible_images
 
     def _image(self, image: Mapping[str, Any], places: Sequence[int]) -> dict[str, Any]:
         titles = result_titles([self.measured[place] for place in places])
@@ -470,6 +480,7 @@ class ComparisonPage:
                     "title": titles[offset],
                     "value": image["values"].get(str(offset)),
                     "target": image["targets"].get(str(offset)),
+                    "visible": self._shows_images(place),
                 }
             )
         return {**image, "cells": cells, "studio": self._studio(image, places)}
@@ -479,7 +490,7 @@ class ComparisonPage:
         together: dict[tuple[int, int, int], list[Measured]] = {}
         for offset, place in enumerate(places):
             target = image["targets"].get(str(offset))
-            if target is not None:
+            if target is not None and self._shows_images(place):
                 benchmark = self.measured[place].benchmark
                 key = benchmark.classifier_id, benchmark.dataset_id, target
                 together.setdefault(key, []).append(self.measured[place])

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from saliency_core.experiments.base import experiment_description
+from webapp.benchmarks.sharing import may_see_images
 from webapp.benchmarks.views.detail import chart_texts, live_texts
 from webapp.benchmarks.views.results import asked_maps
 from webapp.comparisons import downloads
@@ -77,12 +78,16 @@ def compare(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def maps(request: HttpRequest) -> HttpResponse:
-    """Asks for one result's maps: `method` is its position among the results that the address names."""
+    """Asks for one result's maps: `method` is its position among the results that the address names. Not found where
+    the member sees the figures only.
+    """
     measured = read_choice(request.user, request.GET).measured
     text = request.POST.get("method", "")
     if not (text.isascii() and text.isdecimal()) or len(text) > 4 or int(text) >= len(measured):
         raise Http404
     chosen = measured[int(text)]
+    if not may_see_images(request.user, chosen.benchmark):
+        raise Http404
     place = chosen.chosen.method_index, chosen.experiment_index
     found = asked_maps(request, chosen.benchmark, place)
     return JsonResponse({"maps": [{**each, "method": int(text)} for each in found]})

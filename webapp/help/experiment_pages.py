@@ -36,7 +36,7 @@ class FigureRow:
 
 @dataclass(frozen=True)
 class ExperimentPage:
-    """`settings`: for each setting that differs, its value under each protocol; `meaning`: in English."""
+    """`settings`: for each setting that differs, its value under each protocol; `meaning`: HTML."""
 
     description: ExperimentDescription
     protocols: list[ProtocolPart]

@@ -66,7 +66,7 @@ class Suitability:
 
 @dataclass(frozen=True)
 class MethodPage:
-    """`definition`: in English, with the equation, HTML. `picture`: a static file, "" if there is none."""
+    """`definition`: with the equation, HTML. `picture`: a static file, "" if there is none."""
 
     key: str
     title: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from webapp.common.admin import LookingAdmin
 from webapp.jobs.models import Job
@@ -10,6 +11,7 @@ from webapp.jobs.models import Job
 
 @admin.register(Job)
 class JobAdmin(LookingAdmin):
+    names = _("job"), _("jobs")
     list_display = ("id", "kind", "owner", "state", "progress", "size", "created", "finished")
     list_filter = ("kind", "state")
     list_select_related = ("owner",)

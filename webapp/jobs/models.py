@@ -1,4 +1,4 @@
-"""Work that members ask for and that takes too long for an answer: comparisons of many results, backups."""
+"""Work that members ask for and that takes too long for an answer: comparisons of many results, archives, backups."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Job(models.Model):
 
     class Kind(models.TextChoices):
         COMPARISON = "comparison", _("Comparison")
+        ARCHIVE = "archive", _("Archive of a benchmark")
         BACKUP = "backup", _("Backup")
         RESTORE = "restore", _("Restoring a backup")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -13,10 +14,13 @@ from webapp.accounts.models import User
 from webapp.benchmarks.events import send
 from webapp.common.database import database_time, locked_skipping, now_plus
 from webapp.jobs.models import Job
+from webapp.live.notices import notify_members
+
+log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 3
-KEPT_DAYS = {Job.Kind.BACKUP: 3, Job.Kind.RESTORE: 3, Job.Kind.COMPARISON: 30}
+KEPT_DAYS = {Job.Kind.ARCHIVE: 7, Job.Kind.BACKUP: 3, Job.Kind.RESTORE: 3, Job.Kind.COMPARISON: 30}
 """What is ready is removed after so many days, with its file."""
 
 
@@ -46,6 +50,8 @@ def cancel_job(job: Job) -> bool:
     stopped = Job.objects.filter(pk=job.pk, state__in=Job.OPEN).update(
         state=Job.State.CANCELLED, fence=F("fence") + 1, lease_expires=None, finished=Now()
     )
+    if stopped:
+        discard_file(job)
     _announce(job)
     return bool(stopped)
 
@@ -53,8 +59,23 @@ def cancel_job(job: Job) -> bool:
 def delete_job(job: Job) -> None:
     """Removes a job and its file; one under way stops."""
     cancel_job(job)
-    job.path.unlink(missing_ok=True)
+    path = job.path
     job.delete()
+    path.unlink(missing_ok=True)
+
+
+def discard_file(job: Job) -> None:
+    """Removes the file of a job that has ended without one: not what is ready, nor what a job that waits again, or that
+    another process has by now, begins with. One that can't be removed is tried again later (see stray_files).
+    """
+    state = Job.objects.filter(pk=job.pk).values_list("state", flat=True).first()
+    wanted = state in Job.OPEN or (state == Job.State.READY and job.kind != Job.Kind.RESTORE)
+    if wanted:
+        return
+    try:
+        job.path.unlink(missing_ok=True)
+    except OSError as problem:
+        log.warning("job_file_left", job=job.pk, problem=str(problem))
 
 
 @transaction.atomic
@@ -110,15 +131,24 @@ def jobs_wait() -> bool:
 
 
 def reclaim_lost_jobs() -> int:
-    """Jobs whose process has not been heard of wait again, or fail after the last attempt. Returns how many wait."""
-    lost = Job.objects.filter(state=Job.State.RUNNING, lease_expires__lt=Now())
-    lost.filter(attempt__gte=MAX_ATTEMPTS).update(
-        state=Job.State.FAILED,
-        problem="The process that was at it stopped without a word, three times.",
-        lease_expires=None,
-        finished=Now(),
-    )
-    return lost.update(state=Job.State.WAITING, fence=F("fence") + 1, lease_expires=None)
+    """Jobs whose process has not been heard of wait again, or fail after the last attempt, of which their members are
+    told. Returns how many wait.
+    """
+    number = 0
+    for job in Job.objects.filter(state=Job.State.RUNNING, lease_expires__lt=Now()).defer("content"):
+        # Of the claim that was lost: a process that has been heard of meanwhile keeps its job.
+        lost = _mine(job).filter(lease_expires__lt=Now())
+        if job.attempt < MAX_ATTEMPTS:
+            number += lost.update(state=Job.State.WAITING, fence=F("fence") + 1, lease_expires=None)
+            _announce(job)
+        elif lost.update(
+            state=Job.State.FAILED,
+            problem="The process that was at it stopped without a word, three times.",
+            lease_expires=None,
+            finished=Now(),
+        ):
+            _tell_of_the_end(job)
+    return number
 
 
 def remove_old_jobs() -> int:
@@ -139,8 +169,20 @@ def _mine(job: Job) -> Any:
 
 def _end(job: Job, **fields: Any) -> bool:
     ended = _mine(job).update(lease_expires=None, finished=Now(), **fields)
-    _announce(job)
+    if ended:
+        _tell_of_the_end(job)
+    else:
+        discard_file(job)
+        _announce(job)
     return bool(ended)
+
+
+def _tell_of_the_end(job: Job) -> None:
+    discard_file(job)
+    _announce(job)
+    if job.kind == Job.Kind.ARCHIVE:
+        # Whatever page its owner is on by now.
+        notify_members([job.owner_id], "archive", job.pk)
 
 
 def _announce(job: Job) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from webapp.common.admin import LookingAdmin
 from webapp.library.models import Classifier, Dataset, ForwardRate, MethodSettings
@@ -14,6 +15,7 @@ from webapp.library.models import Classifier, Dataset, ForwardRate, MethodSettin
 
 @admin.register(Classifier)
 class ClassifierAdmin(LookingAdmin):
+    names = _("model"), _("models")
     list_display = (
         "name",
         "owner",
@@ -27,11 +29,12 @@ class ClassifierAdmin(LookingAdmin):
     list_filter = ("state", "library", "family", "shared_with_lab")
     list_select_related = ("owner",)
     search_fields = ("name", "architecture", "weights_sha256", "owner__username")
-    heavy = ("class_names", "description", "compatibility", "preprocessing")
+    heavy = ("class_names", "description", "compatibility", "preprocessing", "earlier_preprocessings")
 
 
 @admin.register(Dataset)
 class DatasetAdmin(LookingAdmin):
+    names = _("data set"), _("data sets")
     list_display = (
         "name", "owner", "format", "number_of_images", "state", "shared_with_lab", "registered_at",
     )  # fmt: skip
@@ -43,6 +46,7 @@ class DatasetAdmin(LookingAdmin):
 
 @admin.register(ForwardRate)
 class ForwardRateAdmin(LookingAdmin):
+    names = _("forward rate"), _("forward rates")
     list_display = ("classifier", "device", "precision", "images_per_second", "measured_at")
     list_filter = ("precision", "device")
     search_fields = ("classifier__name", "device")
@@ -53,6 +57,7 @@ class ForwardRateAdmin(LookingAdmin):
 
 @admin.register(MethodSettings)
 class MethodSettingsAdmin(LookingAdmin):
+    names = _("member's settings of a method"), _("members' settings of methods")
     list_display = ("owner", "classifier", "method", "changed")
     list_filter = ("method",)
     search_fields = ("owner__username", "classifier__name", "method")

@@ -53,10 +53,11 @@ class ClassifierConsumer(AsyncJsonWebsocketConsumer):
 
 
 def classifier_state(row: Classifier) -> dict[str, Any]:
-    """`report`: the state of the compatibility report, "" where there is none."""
+    """`report`: the state of the compatibility report, `step`: that of the preparation; "" where there is none."""
     return {
         "id": row.pk,
         "state": row.state,
+        "step": row.step,
         "problem": row.problem,
         "bytes_done": row.bytes_done,
         "bytes_total": row.bytes_total,

@@ -1,4 +1,4 @@
-"""The socket of pages that wait for data sets: their state, then every change of it and how far they are unpacked."""
+"""The socket of pages that wait for data sets: their state and how far they are, then every change of it."""
 
 from __future__ import annotations
 
@@ -41,20 +41,22 @@ class DatasetConsumer(AsyncJsonWebsocketConsumer):
         for row in await self._rows([message["id"]]):
             await self.send_json({"type": "dataset", **row})
 
-    async def dataset_progress(self, message: dict[str, Any]) -> None:
-        # Seen a moment ago, and still to be seen by them: sharing may have ended meanwhile.
-        if await self._rows([message["id"]]):
-            await self.send_json(
-                {key: message[key] for key in ("id", "done", "total")} | {"type": "progress"}
-            )
-
     @database_sync_to_async
     def _rows(self, numbers: Iterable[int]) -> list[dict[str, Any]]:
         rows = Dataset.objects.visible_to(self.scope["user"]).filter(pk__in=numbers)
-        return [
-            {"id": row.pk, "state": row.state, "problem": row.problem}
-            for row in rows.only("state", "problem")
-        ]
+        return [dataset_state(row) for row in rows.only("state", "step", "done", "total", "problem")]
+
+
+def dataset_state(row: Dataset) -> dict[str, Any]:
+    """`done` and `total`: of the step, bytes of the archive or images."""
+    return {
+        "id": row.pk,
+        "state": row.state,
+        "step": row.step,
+        "done": row.done,
+        "total": row.total,
+        "problem": row.problem,
+    }
 
 
 def named_datasets(query: bytes) -> set[int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from webapp.benchmarks.events import send
+from django.db import transaction
+
+from webapp.common.announcing import send
 from webapp.library.models import Dataset
 
 
@@ -11,13 +13,9 @@ def dataset_group(pk: int) -> str:
 
 
 def announce_dataset(dataset: Dataset) -> None:
-    """Its state has changed."""
+    """Its state has changed, or how far it is."""
     send(dataset_group(dataset.pk), {"type": "dataset.changed", "id": dataset.pk})
 
 
-def announce_unpacking(dataset: Dataset, done: int, total: int) -> None:
-    """How far it is unpacked, in bytes; not kept."""
-    send(
-        dataset_group(dataset.pk),
-        {"type": "dataset.progress", "id": dataset.pk, "done": done, "total": total},
-    )
+def announce_on_commit(dataset: Dataset) -> None:
+    transaction.on_commit(lambda: announce_dataset(dataset))

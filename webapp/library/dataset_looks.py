@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +52,17 @@ def open_folder(format: str, path: Path) -> Found:
     return Found(found.format, found.path, found.dataset, found.rejected)
 
 
-def row_fields(dataset: OpenDataset, path: Path) -> dict[str, Any]:
-    """All that a row keeps of a data set. Reads every image and every annotation."""
-    found, fingerprint = survey(dataset), dataset.fingerprint()
+def row_fields(
+    dataset: OpenDataset,
+    path: Path,
+    *,
+    on_annotations: Callable[[int, int], None] | None = None,
+    on_images: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """All that a row keeps of a data set. Reads every annotation, then every image, and calls `on_annotations` and
+    `on_images` with how many of how many are read; what they raise stops it.
+    """
+    found, fingerprint = survey(dataset, on_annotations), dataset.fingerprint()
     keep_survey(fingerprint, found)
     return {
         "fingerprint": fingerprint,
@@ -62,7 +71,7 @@ def row_fields(dataset: OpenDataset, path: Path) -> dict[str, Any]:
         "classes": dict(sorted(found.images.items())),
         "problems": [
             {"file": each["file"], "problem": without_path(each["problem"], path)}
-            for each in dataset.problems()
+            for each in dataset.problems(on_images)
         ],
     }
 

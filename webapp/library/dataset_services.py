@@ -11,22 +11,27 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from saliency_core.datasets.archive_formats import ArchiveError
 from saliency_core.datasets.archives import ARCHIVE_SUFFIXES
+from webapp.accounts.languages import in_language_of
 from webapp.accounts.models import User
 from webapp.audit.models import AuditEvent
 from webapp.audit.recording import record
-from webapp.common import hints
-from webapp.common.database import locked, locked_skipping, now_plus
+from webapp.common import hints, leases
+from webapp.common.database import locked, locked_skipping
+from webapp.library.dataset_events import announce_on_commit
 from webapp.library.dataset_looks import AUTOMATIC
 from webapp.library.models import Dataset
+from webapp.library.notices import notify_prepared
 from webapp.library.services import _keep_upload
 
-LEASE_SECONDS = 60.0
 MEBIBYTE = 1024**2
 ABOUT = "about.json"
+_NOTHING_DONE: dict[str, Any] = {"step": "", "done": 0, "total": 0}
 
 
 def upload_dataset(
@@ -47,12 +52,7 @@ def upload_dataset(
                 "register its folder on the server.")
              % {"most": settings.DATASET_ARCHIVE_BYTES // MEBIBYTE, "size": -(-size // MEBIBYTE)}}
         )  # fmt: skip
-    free = settings.DATASET_QUOTA_BYTES - bytes_used(owner)
-    if size > free:
-        raise ValidationError(
-            {"archive": _("Your data sets may take %(quota)d MiB, of which %(free)d are free. Delete one first.")
-             % {"quota": settings.DATASET_QUOTA_BYTES // MEBIBYTE, "free": max(0, free) // MEBIBYTE}}
-        )  # fmt: skip
+    _check_room(owner, size)
     dataset = Dataset(
         owner=owner, name=name, format=format, shared_with_lab=shared_with_lab, state=Dataset.State.WAITING
     )
@@ -60,19 +60,33 @@ def upload_dataset(
     dataset.upload = _keep_upload(archive)
     try:
         with transaction.atomic():
+            # Two uploads at once must not both take the last room.
+            locked(User.objects.filter(pk=owner.pk)).first()
+            _check_room(owner, size)
             _save(dataset)
             record(AuditEvent.Kind.DATASET_ADDED, dataset, file=Path(archive.name or "").name[-100:])
             hints.wake_studio()
-    except ValidationError:
+    except BaseException:
         _discard(dataset.upload, None)
         raise
     return dataset
 
 
+def _check_room(owner: User, size: int) -> None:
+    free = settings.DATASET_QUOTA_BYTES - bytes_used(owner)
+    if size > free:
+        raise ValidationError(
+            {"archive": _("Your data sets may take %(quota)d MiB, of which %(free)d are free. Delete one first.")
+             % {"quota": settings.DATASET_QUOTA_BYTES // MEBIBYTE, "free": max(0, free) // MEBIBYTE}}
+        )  # fmt: skip
+
+
 @transaction.atomic
-def register_folder(*, name: str, format: str, path: Path) -> Dataset:
+def register_folder(*, name: str, format: str, path: Path, asked_by: User | None = None) -> Dataset:
     """Registers a folder of the server for the lab; a worker reads every file. Raises ValidationError."""
-    dataset = Dataset(name=name, format=format, path=str(_allowed(path)), state=Dataset.State.WAITING)
+    dataset = Dataset(
+        name=name, format=format, path=str(_allowed(path)), state=Dataset.State.WAITING, asked_by=asked_by
+    )
     _validate(dataset)
     _save(dataset)
     record(AuditEvent.Kind.DATASET_ADDED, dataset, path=dataset.path)
@@ -86,36 +100,66 @@ def edit_dataset(
 ) -> Dataset:
     """Renames, shares (a member's own), or points a registered folder elsewhere (the lab's), which is looked at anew.
 
-    Raises ValidationError. What benchmarks have measured keeps the name and the fingerprint that it was made with.
+    Raises ValidationError, also where a worker is reading the folder that is to be another one: cancel that first. What
+    benchmarks have measured keeps the name and the fingerprint that it was made with.
     """
-    locked(Dataset.objects.filter(pk=dataset.pk)).first()
-    dataset.name = name
-    if dataset.owner_id is not None and shared_with_lab is not None:
-        if dataset.shared_with_lab != shared_with_lab:
+    # As it is now: a worker may have finished it since it was read.
+    row = locked(Dataset.objects.filter(pk=dataset.pk)).get()
+    row.name, fields = name, ["name"]
+    if row.owner_id is not None and shared_with_lab is not None:
+        if row.shared_with_lab != shared_with_lab:
             kind = AuditEvent.Kind.SHARED if shared_with_lab else AuditEvent.Kind.SHARE_WITHDRAWN
-            record(kind, dataset, with_whom="lab")
-        dataset.shared_with_lab = shared_with_lab
+            record(kind, row, with_whom="lab")
+        row.shared_with_lab = shared_with_lab
+        fields.append("shared_with_lab")
     moved = False
-    if dataset.owner_id is None and path:
-        new = str(_allowed(Path(path)))
-        moved = (new, format or dataset.format) != (dataset.path, dataset.format)
-        dataset.path, dataset.format = new, format or dataset.format
-    _validate(dataset)
-    _save(dataset, update_fields=["name", "shared_with_lab", "path", "format"])
+    if row.owner_id is None and path:
+        new = str(_allowed(Path(path))), format or row.format
+        moved = new != (row.path, row.format)
+        if moved and row.state == Dataset.State.PREPARING:
+            raise ValidationError(
+                {"path": _("A worker is reading the folder. Wait until it is done, or cancel it first.")}
+            )
+        row.path, row.format = new
+        fields += ["path", "format"] if moved else []
+    _validate(row)
+    _save(row, update_fields=fields)
     if moved:
-        look_again(dataset)
+        look_again(row)
+    dataset.refresh_from_db()
     return dataset
 
 
 @transaction.atomic
-def look_again(dataset: Dataset) -> None:
-    """Asks a worker to look at the folder anew; nothing happens while it waits for one or is being looked at."""
-    asked = Dataset.objects.filter(
-        pk=dataset.pk, state__in=[Dataset.State.READY, Dataset.State.FAILED]
-    ).exclude(path="")
-    if asked.update(state=Dataset.State.WAITING, problem=""):
+def look_again(dataset: Dataset, *, asked_by: User | None = None) -> None:
+    """Asks a worker to look at the folder anew, or at an archive that is still there; nothing happens while it waits
+    for one or is being looked at.
+    """
+    states = [Dataset.State.READY, Dataset.State.FAILED, Dataset.State.CANCELLED]
+    askable = Dataset.objects.filter(pk=dataset.pk, state__in=states).exclude(path="", upload="")
+    asked = askable.update(
+        state=Dataset.State.WAITING, asked_by=asked_by, problem="", **_NOTHING_DONE, **leases.anew()
+    )
+    if asked:
         dataset.refresh_from_db()
         hints.wake_studio()
+        announce_on_commit(dataset)
+
+
+@transaction.atomic
+def cancel_dataset(dataset: Dataset) -> bool:
+    """Gives up a preparation that waits or is under way; the archive stays, so that it can be asked for again. False if
+    there was none.
+    """
+    states = [Dataset.State.WAITING, Dataset.State.PREPARING]
+    stopped = Dataset.objects.filter(pk=dataset.pk, state__in=states).update(
+        state=Dataset.State.CANCELLED, problem="", **_NOTHING_DONE, **leases.anew()
+    )
+    if stopped:
+        dataset.refresh_from_db()
+        announce_on_commit(dataset)
+        notify_prepared(dataset)
+    return bool(stopped)
 
 
 def uses_of(dataset: Dataset) -> dict[str, int]:
@@ -190,8 +234,18 @@ def members_folder() -> Path:
 
 
 def folder_for_upload(dataset: Dataset) -> Path:
-    """Where a worker unpacks a data set: always the same place, so that an interrupted attempt leaves nothing else."""
-    return members_folder() / Path(dataset.upload).parts[0]
+    """Where the worker that has claimed a data set unpacks it: a place of its own for each claim, as one that was
+    thought dead may still be writing.
+    """
+    return members_folder() / f"{Path(dataset.upload).parts[0]}-{dataset.fence}"
+
+
+def discard_attempts(upload: str, *, before: int | None = None) -> None:
+    """Removes what was unpacked of an archive that is not ready yet: all of it, or that of claims before a fence."""
+    for folder in members_folder().glob(f"{Path(upload).parts[0]}*"):
+        fence = folder.name.partition("-")[2]
+        if before is None or not fence.isdecimal() or int(fence) < before:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def files_folder(dataset: Dataset) -> Path | None:
@@ -204,10 +258,11 @@ def files_folder(dataset: Dataset) -> Path | None:
     return members_folder() / place.relative_to(members_folder()).parts[0]
 
 
-def bytes_used(owner: User) -> int:
-    """What a member's data sets take: unpacked, or as archives that wait."""
+def bytes_used(owner: User, *, but_for: Dataset | None = None) -> int:
+    """What a member's data sets take, `but_for` one: unpacked, or as archives that wait."""
     used = 0
-    for dataset in Dataset.objects.filter(owner=owner).only("path", "upload", "owner"):
+    others = Dataset.objects.filter(owner=owner).exclude(pk=but_for.pk if but_for else None)
+    for dataset in others.only("path", "upload", "owner"):
         folder = files_folder(dataset)
         if folder is not None:
             used += _noted_bytes(folder)
@@ -234,63 +289,124 @@ def _noted_bytes(folder: Path) -> int:
 @transaction.atomic
 def claim_dataset() -> Dataset | None:
     """The next data set to unpack or to look at, leased to the caller; None if there is none."""
-    waiting = Dataset.objects.filter(state=Dataset.State.WAITING).order_by("pk")
-    dataset = locked_skipping(waiting).first()
+    waiting = leases.due(Dataset.objects.filter(state=Dataset.State.WAITING))
+    dataset = locked_skipping(waiting.order_by("pk")).first()
     if dataset is None:
         return None
     Dataset.objects.filter(pk=dataset.pk).update(
-        state=Dataset.State.PREPARING, lease_expires=now_plus(LEASE_SECONDS)
+        state=Dataset.State.PREPARING, **_NOTHING_DONE, **leases.taken()
     )
     dataset.refresh_from_db()
     return dataset
 
 
 def keep_dataset_lease(dataset: Dataset) -> bool:
-    """Extends the lease; False where the data set is not this worker's any more."""
-    kept = _claimed(dataset).update(lease_expires=now_plus(LEASE_SECONDS))
-    return bool(kept)
+    """Extends the lease; False where the data set is not this worker's any more: lost, cancelled or deleted."""
+    return bool(leases.keep([dataset]))
+
+
+def report_dataset_progress(dataset: Dataset, step: str, done: int = 0, total: int = 0) -> bool:
+    """Says what is done now, and how far it is: bytes of the archive, or images. False as above."""
+    return bool(_held(dataset).update(step=step, done=done, total=total))
 
 
 def finish_dataset(dataset: Dataset, *, format: str, path: Path, fields: dict[str, Any]) -> bool:
-    """The data set is ready. False, and nothing is written, if it was deleted meanwhile or is somebody else's."""
+    """The data set is ready. False, and nothing is written, if it was deleted meanwhile or is somebody else's.
+
+    Raises ArchiveError where its owner has no room for what was unpacked: another one may have been done meanwhile.
+    """
+    if not _finished(dataset, format, path, fields):
+        return False
+    _discard_upload(dataset.upload)
+    return True
+
+
+@transaction.atomic
+def _finished(dataset: Dataset, format: str, path: Path, fields: dict[str, Any]) -> bool:
+    if dataset.upload:
+        locked(User.objects.filter(pk=dataset.owner_id)).first()
+        free = settings.DATASET_QUOTA_BYTES - bytes_used(dataset.owner, but_for=dataset)
+        if _noted_bytes(folder_for_upload(dataset)) > free:
+            raise ArchiveError("total", most=max(0, free) // MEBIBYTE)
     ready = {
         **fields,
+        **_NOTHING_DONE,
         "format": format,
         "path": str(path),
         "upload": "",
         "problem": "",
         "state": Dataset.State.READY,
         "lease_expires": None,
+        "attempt": 0,
     }
-    if not _claimed(dataset).update(**ready):
+    if not _held(dataset).update(**ready):
         return False
-    _discard(dataset.upload, None)
+    notify_prepared(dataset)
     return True
 
 
 def fail_dataset(dataset: Dataset, problem: str) -> None:
     """The data set can't be used, for a reason that its page shows; its archive is not kept."""
-    if _claimed(dataset).update(state=Dataset.State.FAILED, problem=problem, upload="", lease_expires=None):
+    failed = _held(dataset).update(
+        state=Dataset.State.FAILED,
+        problem=problem,
+        upload="",
+        lease_expires=None,
+        attempt=0,
+        **_NOTHING_DONE,
+    )
+    if failed:
         _discard(dataset.upload, None)
+        notify_prepared(dataset)
 
 
 def give_back_dataset(dataset: Dataset) -> None:
     """The worker is being stopped: another one, or the next start, begins anew."""
-    _claimed(dataset).update(state=Dataset.State.WAITING, lease_expires=None)
+    _held(dataset).update(state=Dataset.State.WAITING, **_NOTHING_DONE, **leases.given_back())
 
 
 def reclaim_lost_datasets() -> int:
-    """Those whose worker has not been heard of wait again. Returns how many."""
-    lost = Dataset.objects.filter(state=Dataset.State.PREPARING, lease_expires__lt=now_plus(0))
-    return lost.update(state=Dataset.State.WAITING, lease_expires=None)
+    """Those whose worker has not been heard of wait again, or fail after the last attempt. Returns how many wait."""
+    found = leases.lost(Dataset.objects.filter(state=Dataset.State.PREPARING)).select_related("owner")
+    number = 0
+    for dataset in found.defer("classes", "problems"):
+        if leases.tries_again(dataset, state=Dataset.State.WAITING, **_NOTHING_DONE):
+            number += 1
+        elif dataset.attempt >= leases.MAX_ATTEMPTS:
+            _set_aside(dataset)
+        announce_on_commit(dataset)
+    return number
 
 
-def _claimed(dataset: Dataset) -> Any:
-    return Dataset.objects.filter(pk=dataset.pk, state=Dataset.State.PREPARING)
+def _set_aside(dataset: Dataset) -> None:
+    """The archive stays: the machine may be to blame, and then it can be tried again."""
+    with in_language_of(dataset.owner):
+        problem = _(
+            "%(number)d times the worker ended without a word while it prepared this data set: a file in it may need "
+            "more memory than there is. Try again when less is going on; if that does not help, leave out the largest "
+            "files."
+        ) % {"number": leases.MAX_ATTEMPTS}
+    given_up = leases.lost(_held(dataset)).update(
+        state=Dataset.State.FAILED, problem=problem, lease_expires=None, **_NOTHING_DONE
+    )
+    if given_up:
+        if dataset.upload:
+            discard_attempts(dataset.upload)
+        notify_prepared(dataset)
+
+
+def _held(dataset: Dataset) -> QuerySet[Dataset]:
+    return leases.held(dataset).filter(state=Dataset.State.PREPARING)
 
 
 def _discard(upload: str, folder: Path | None) -> None:
     if upload:
-        shutil.rmtree(settings.UPLOADS_DIR / Path(upload).parts[0], ignore_errors=True)
+        _discard_upload(upload)
+        discard_attempts(upload)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _discard_upload(upload: str) -> None:
+    if upload:
+        shutil.rmtree(settings.UPLOADS_DIR / Path(upload).parts[0], ignore_errors=True)

@@ -11,6 +11,7 @@ urlpatterns = [
     path("<int:pk>/", pages.dataset, name="dataset"),
     path("<int:pk>/edit/", actions.edit, name="edit_dataset"),
     path("<int:pk>/check/", actions.check, name="check_dataset"),
+    path("<int:pk>/cancel/", actions.cancel, name="cancel_dataset"),
     path("<int:pk>/look-again/", actions.look_again, name="look_at_dataset_again"),
     path("<int:pk>/delete/", actions.delete, name="delete_dataset"),
     path("<int:pk>/problems/", pages.problems, name="dataset_problems"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from typing import Any
 
 from django import forms
@@ -13,11 +15,14 @@ from django.utils.translation import gettext_lazy as _
 
 from saliency_core.classifiers.architecture_names import did_you_mean, known_names, other_library
 from saliency_core.classifiers.preprocessing import INTERPOLATIONS, PIPELINES, Preprocessing
+from saliency_core.classifiers.published_preprocessing import published_preprocessing
 from webapp.accounts.models import User
 from webapp.library.models import Classifier
 from webapp.library.services import why_not_accepted
 
 CLASS_NAMES_LIMIT_BYTES = 2_000_000
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""NUL, which PostgreSQL does not keep, and halves of pairs of surrogates, which are no text."""
 
 PIPELINE_TITLES = {
     "squash": gettext_noop("resized to the square as it is"),
@@ -34,25 +39,80 @@ SUGGESTED_ARCHITECTURES = (
 
 
 class ThreeNumbersField(forms.CharField):
-    """Red, green and blue, written "0.485, 0.456, 0.406"; cleaned to a list of three floats."""
+    """Red, green and blue, written "0.485, 0.456, 0.406"; cleaned to a list of three floats.
+
+    Written with all digits of a float: a form that is saved as it was opened changes nothing.
+    """
 
     def prepare_value(self, value: Any) -> Any:
-        return ", ".join(f"{number:g}" for number in value) if isinstance(value, list | tuple) else value
+        return ", ".join(f"{number:.15g}" for number in value) if isinstance(value, list | tuple) else value
 
     def clean(self, value: Any) -> list[float]:
         text = super().clean(value)
+        if not text:
+            return []
         try:
             numbers = [float(part) for part in text.replace(";", ",").replace(",", " ").split()]
         except ValueError:
             numbers = []
-        if len(numbers) != 3:
+        if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
             raise ValidationError(
                 gettext("Give three numbers, for red, green and blue, such as 0.485, 0.456, 0.406.")
             )
         return numbers
 
 
-class ImportClassifierForm(forms.Form):
+class PreprocessingForm(forms.Form):
+    """How images come to a model. What is left empty is as the architecture's published weights want it."""
+
+    mean = ThreeNumbersField(
+        label=_("Mean"), required=False, help_text=_("Of each channel, on the scale from 0 to 1.")
+    )
+    std = ThreeNumbersField(
+        label=_("Standard deviation"),
+        required=False,
+        help_text=_("Of each channel, on the scale from 0 to 1."),
+    )
+    size = forms.IntegerField(
+        label=_("Input size"), required=False, min_value=32, max_value=1024, help_text=_("Pixels a side.")
+    )
+    pipeline = forms.ChoiceField(
+        label=_("Fitting images"),
+        required=False,
+        choices=[("", _("the usual")), *((name, _(PIPELINE_TITLES[name])) for name in PIPELINES)],
+        help_text=_("How an image comes to its input size. Benchmarks follow their protocol instead."),
+    )
+    interpolation = forms.ChoiceField(
+        label=_("Interpolation"),
+        required=False,
+        choices=[("", _("the usual")), *((name, _(name)) for name in INTERPOLATIONS)],
+        help_text=_("With which images are resized."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("mean", "std", "size"):
+            self.fields[name].widget.attrs["placeholder"] = gettext("the usual")
+
+    def clean_std(self) -> list[float]:
+        std: list[float] = self.cleaned_data["std"]
+        if std and min(std) <= 0:
+            raise ValidationError(gettext("Standard deviations are above 0."))
+        return std
+
+    def completed(self, library: str, architecture: str) -> dict[str, Any]:
+        """The cleaned fields, empty ones as is usual for the architecture, as the classifier's row keeps them."""
+        usual = usual_preprocessing(library, architecture).to_dict()
+        given = {name: self.cleaned_data.get(name) for name in usual}
+        return usual | {name: value for name, value in given.items() if value not in (None, "", [])}
+
+
+def usual_preprocessing(library: str, architecture: str) -> Preprocessing:
+    """What a form proposes: that of the published weights, ImageNet's where there are none."""
+    return published_preprocessing(library, architecture) or Preprocessing()
+
+
+class ImportClassifierForm(PreprocessingForm):
     name = forms.CharField(
         label=_("Name"), max_length=100, help_text=_("What it is called in lists and reports.")
     )
@@ -87,34 +147,11 @@ class ImportClassifierForm(forms.Form):
         choices=Classifier.Activation.choices,
         help_text=_("How the model's scores become probabilities."),
     )
-    mean = ThreeNumbersField(label=_("Mean"), help_text=_("Of each channel, on the scale from 0 to 1."))
-    std = ThreeNumbersField(
-        label=_("Standard deviation"), help_text=_("Of each channel, on the scale from 0 to 1.")
-    )
-    size = forms.IntegerField(
-        label=_("Input size"), min_value=32, max_value=1024, help_text=_("Pixels a side.")
-    )
-    pipeline = forms.ChoiceField(
-        label=_("Fitting images"),
-        choices=[(name, _(PIPELINE_TITLES[name])) for name in PIPELINES],
-        help_text=_("How an image comes to its input size. Benchmarks follow their protocol instead."),
-    )
-    interpolation = forms.ChoiceField(
-        label=_("Interpolation"),
-        choices=[(name, _(name)) for name in INTERPOLATIONS],
-        help_text=_("With which images are resized."),
-    )
 
     def __init__(self, *args: Any, owner: User, **kwargs: Any) -> None:
-        usual = Preprocessing()
         kwargs["initial"] = {
             "library": Classifier.Library.TORCHVISION,
-            "mean": list(usual.mean),
-            "std": list(usual.std),
-            "size": usual.size,
-            "pipeline": usual.pipeline,
             "output_activation": Classifier.Activation.SOFTMAX,
-            "interpolation": usual.interpolation,
             **kwargs.get("initial", {}),
         }
         super().__init__(*args, **kwargs)
@@ -122,11 +159,6 @@ class ImportClassifierForm(forms.Form):
 
     def clean_name(self) -> str:
         return free_name(self.owner, self.cleaned_data["name"])
-
-    def clean_std(self) -> list[float]:
-        if min(self.cleaned_data["std"]) <= 0:
-            raise ValidationError(gettext("Standard deviations are above 0."))
-        return self.cleaned_data["std"]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -149,15 +181,22 @@ class ImportClassifierForm(forms.Form):
         return read_class_names(upload) if upload else []
 
     def preprocessing(self) -> dict[str, Any]:
-        """The cleaned fields as the classifier's row keeps them."""
-        cleaned = self.cleaned_data
-        return Preprocessing(
-            size=cleaned["size"],
-            mean=tuple(cleaned["mean"]),
-            std=tuple(cleaned["std"]),
-            interpolation=cleaned["interpolation"],
-            pipeline=cleaned["pipeline"],
-        ).to_dict()
+        return self.completed(self.cleaned_data["library"], self.cleaned_data["architecture"])
+
+
+class ChangePreprocessingForm(PreprocessingForm):
+    """The preprocessing of a model that is there; its size stays where the network takes no other."""
+
+    def __init__(self, *args: Any, classifier: Classifier, **kwargs: Any) -> None:
+        kwargs["initial"] = dict(classifier.preprocessing)
+        super().__init__(*args, **kwargs)
+        self.classifier = classifier
+        if classifier.description.get("fixed_size"):
+            self.fields["size"].disabled = True
+            self.fields["size"].help_text = gettext("The network takes images of this size only.")
+
+    def preprocessing(self) -> dict[str, Any]:
+        return self.completed(self.classifier.library, self.classifier.architecture)
 
 
 class ChangeClassifierForm(forms.Form):
@@ -222,7 +261,7 @@ def read_class_names(upload: UploadedFile) -> list[str]:
     if text.lstrip().startswith("["):
         try:
             names = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             names = None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValidationError(gettext("This looks like JSON but is not a list of names."))
@@ -230,4 +269,6 @@ def read_class_names(upload: UploadedFile) -> list[str]:
         names = text.splitlines()
         while names and not names[-1].strip():
             names.pop()
+    if any(UNSTORABLE.search(name) for name in names):
+        raise ValidationError(gettext("A class name holds characters that can't be kept."))
     return [name.strip() for name in names]

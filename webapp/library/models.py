@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from webapp.common.leases import Leased
+
 if TYPE_CHECKING:
     from webapp.accounts.models import User
 
@@ -24,12 +26,34 @@ class ClassifierQuerySet(models.QuerySet["Classifier"]):
         """What the member may change: their own."""
         return self.filter(owner=user) if user.is_authenticated else self.none()
 
+    def stoppable_by(self, user: User) -> ClassifierQuerySet:
+        """Whose preparation the member may cancel: their own, and for administrators all that they see."""
+        return self.visible_to(user) if user.is_staff else self.owned_by(user)
 
-class Classifier(models.Model):
+
+class Preparable(Leased):
+    """What a worker makes ready: `waiting → preparing → ready | failed | cancelled`, and back to `waiting` when it is
+    asked for again. `asked_by` is told of the end, as its owner is.
+    """
+
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_being_prepared(self) -> bool:
+        """Whether a worker is at it, or will be."""
+        return self.state in ("waiting", "preparing")
+
+
+class Classifier(Preparable):
     """A model that can be explained: an architecture by name, its weights and its preprocessing.
 
-    States: `not_fetched → waiting → preparing → ready | failed`; a failed one goes back to `waiting` when
-    its preparation is asked for again. Changes go through `webapp.library.services`.
+    States: `not_fetched`, then those of whatever is prepared. Changes go through `webapp.library.services`. The lease
+    is also that of a worker that writes the compatibility report of one that is ready.
     """
 
     class State(models.TextChoices):
@@ -38,6 +62,13 @@ class Classifier(models.Model):
         PREPARING = "preparing", _("Being prepared")
         READY = "ready", _("Ready")
         FAILED = "failed", _("Not usable")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Step(models.TextChoices):
+        FETCHING = "fetching", _("Fetching the weights")
+        READING = "reading", _("Checking the file")
+        LOADING = "loading", _("Loading the model")
+        TRYING = "trying", _("Trying the methods")
 
     class Library(models.TextChoices):
         TORCHVISION = "torchvision", "torchvision"
@@ -70,6 +101,15 @@ class Classifier(models.Model):
     )
     family = models.CharField(_("family"), max_length=8, blank=True)
     preprocessing = models.JSONField(_("preprocessing"), default=dict)
+    earlier_preprocessings = models.JSONField(
+        _("earlier preprocessings"),
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_(
+            "What its owner has changed, the oldest first: maps that used them are drawn with them again."
+        ),
+    )
     class_names = models.JSONField(_("class names"), default=list, blank=True)
     description = models.JSONField(
         _("description"),
@@ -83,12 +123,12 @@ class Classifier(models.Model):
         help_text=_("What a worker found out about the model: which methods work, and why others do not."),
     )
     state = models.CharField(_("state"), max_length=12, choices=State.choices, default=State.NOT_FETCHED)
+    step = models.CharField(_("step"), max_length=10, choices=Step.choices, blank=True)
     problem = models.TextField(_("problem"), blank=True)
     bytes_done = models.BigIntegerField(default=0)
     bytes_total = models.BigIntegerField(default=0)
     upload = models.CharField(_("uploaded file"), max_length=255, blank=True)
     weights_sha256 = models.CharField(_("SHA-256 of the weights"), max_length=64, blank=True)
-    lease_expires = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(auto_now_add=True)
 
     objects = ClassifierQuerySet.as_manager()
@@ -105,6 +145,12 @@ class Classifier(models.Model):
     @property
     def is_ready(self) -> bool:
         return self.state == self.State.READY
+
+    @property
+    def can_be_tried_again(self) -> bool:
+        """Whether its preparation has come to nothing and its file can still be had."""
+        ended = self.state in (self.State.FAILED, self.State.CANCELLED)
+        return ended and bool(self.key or self.upload)
 
     @property
     def layers(self) -> list[dict[str, Any]]:
@@ -192,20 +238,30 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
             self.filter(Q(owner=user) | Q(owner__isnull=True)) if user.is_staff else self.filter(owner=user)
         )
 
+    def stoppable_by(self, user: User) -> DatasetQuerySet:
+        """Whose preparation the member may cancel: their own, and for administrators all that they see."""
+        return self.visible_to(user) if user.is_staff else self.owned_by(user)
 
-class Dataset(models.Model):
+
+class Dataset(Preparable):
     """A folder of images in a known layout, as it was when it was looked at.
 
     Folders of the server are registered by administrators for the whole lab (no owner). A member's archive is
-    unpacked and looked at by a worker: `waiting → preparing → ready | failed`. Changes go through
-    `webapp.library.services`.
+    unpacked and looked at by a worker. Changes go through `webapp.library.dataset_services`.
     """
 
     class State(models.TextChoices):
         WAITING = "waiting", _("Waiting for a worker")
-        PREPARING = "preparing", _("Being unpacked")
+        PREPARING = "preparing", _("Being prepared")
         READY = "ready", _("Ready")
         FAILED = "failed", _("Not usable")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Step(models.TextChoices):
+        UNPACKING = "unpacking", _("Unpacking the archive")
+        LAYOUT = "layout", _("Finding out the layout")
+        ANNOTATIONS = "annotations", _("Reading the annotations")
+        IMAGES = "images", _("Reading the images")
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="datasets"
@@ -224,9 +280,11 @@ class Dataset(models.Model):
     classes = models.JSONField(_("classes"), default=dict, help_text=_("Images per label."))
     problems = models.JSONField(_("problems"), default=list)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.READY)
+    step = models.CharField(_("step"), max_length=12, choices=Step.choices, blank=True)
+    done = models.BigIntegerField(default=0, help_text=_("Of the step: bytes of the archive, or images."))
+    total = models.BigIntegerField(default=0)
     problem = models.TextField(_("problem"), blank=True)
     upload = models.CharField(_("uploaded file"), max_length=255, blank=True)
-    lease_expires = models.DateTimeField(null=True, blank=True)
     registered_at = models.DateTimeField(auto_now=True)
 
     objects = DatasetQuerySet.as_manager()

@@ -26,8 +26,7 @@ def watched_classifiers(classifiers: Iterable[Classifier]) -> str:
 
 def is_busy(classifier: Classifier) -> bool:
     """Whether a worker is at it, or will be."""
-    states = (Classifier.State.WAITING, Classifier.State.PREPARING)
-    return classifier.state in states or classifier.compatibility.get("state") in (WAITING, RUNNING)
+    return classifier.is_being_prepared or classifier.compatibility.get("state") in (WAITING, RUNNING)
 
 
 def datasets_for(user: User) -> QuerySet[Dataset]:

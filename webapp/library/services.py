@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,31 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from saliency_core.classifiers.catalogue import BUILTIN_CLASSIFIERS
 from saliency_core.datasets.base import open_dataset
 from saliency_core.errors import DatasetError
+from webapp.accounts.languages import in_language_of
 from webapp.accounts.models import User
 from webapp.audit.models import AuditEvent
 from webapp.audit.recording import record
-from webapp.common import hints
-from webapp.common.database import locked, locked_skipping, now_plus
+from webapp.common import hints, leases
+from webapp.common.database import locked, locked_skipping
 from webapp.library.compatibility import reclaim_lost_reports
 from webapp.library.dataset_looks import row_fields
 from webapp.library.events import announce_on_commit
+from webapp.library.model_files import check_model_room
 from webapp.library.models import Classifier, Dataset, ForwardRate
+from webapp.library.notices import notify_prepared
+from webapp.library.stored_files import stored_files
 
 WEIGHTS_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 ONNX_SUFFIXES = (".onnx",)
-PREPARATION_LEASE_SECONDS = 300.0
 LONGEST_FILE_NAME = 100
+_NOTHING_DONE: dict[str, Any] = {"step": "", "bytes_done": 0, "bytes_total": 0}
 ARCHITECTURE_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,120}")
 
 
@@ -52,11 +57,15 @@ def register_builtin_classifiers() -> None:
 
 
 @transaction.atomic
-def request_preparation(classifier: Classifier) -> None:
-    """Asks the studio worker to get the weights and look at the model; nothing happens if it is ready or under way."""
-    asked = Classifier.objects.filter(
-        pk=classifier.pk, state__in=[Classifier.State.NOT_FETCHED, Classifier.State.FAILED]
-    ).update(state=Classifier.State.WAITING, problem="", bytes_done=0, bytes_total=0)
+def request_preparation(classifier: Classifier, *, asked_by: User | None = None) -> None:
+    """Asks the studio worker to get the weights and look at the model; nothing happens if it is ready or under way, or
+    if the file that was uploaded for it is gone.
+    """
+    states = [Classifier.State.NOT_FETCHED, Classifier.State.FAILED, Classifier.State.CANCELLED]
+    askable = Classifier.objects.filter(pk=classifier.pk, state__in=states).exclude(key=None, upload="")
+    asked = askable.update(
+        state=Classifier.State.WAITING, asked_by=asked_by, problem="", **_NOTHING_DONE, **leases.anew()
+    )
     if asked:
         classifier.refresh_from_db()
         hints.wake_studio()
@@ -64,6 +73,21 @@ def request_preparation(classifier: Classifier) -> None:
 
 
 @transaction.atomic
+def cancel_preparation(classifier: Classifier) -> bool:
+    """Gives up a preparation that waits or is under way; what was uploaded stays, so that it can be asked for again.
+    False if there was none.
+    """
+    states = [Classifier.State.WAITING, Classifier.State.PREPARING]
+    stopped = Classifier.objects.filter(pk=classifier.pk, state__in=states).update(
+        state=Classifier.State.CANCELLED, problem="", **_NOTHING_DONE, **leases.anew()
+    )
+    if stopped:
+        classifier.refresh_from_db()
+        announce_on_commit(classifier.pk)
+        notify_prepared(classifier)
+    return bool(stopped)
+
+
 def import_classifier(
     *,
     owner: User,
@@ -78,8 +102,9 @@ def import_classifier(
     """Keeps an uploaded weights file, or ONNX file, and queues its conversion and check. ONNX files bring their own
     architecture: its name is left empty.
 
-    Raises ValidationError (by field) if the name is taken, the architecture's name is malformed, or the file is of
-    a kind that is never accepted. Whether the tensors fit is told by the row once a worker has looked.
+    Raises ValidationError (by field) if the name is taken, the architecture's name is malformed, the file is of a kind
+    that is never accepted, or the member's models have no room for it. Whether the tensors fit is told by the row once
+    a worker has looked.
     """
     problem = why_not_accepted(library, weights.name or "")
     if problem:
@@ -102,12 +127,24 @@ def import_classifier(
     )
     # The description is the worker's to write.
     classifier.full_clean(exclude=["description", "compatibility"])
+    size = weights.size or 0
+    check_model_room(owner, size)
     classifier.upload = _keep_upload(weights)
-    classifier.save()
-    record(
-        AuditEvent.Kind.MODEL_IMPORTED, classifier, file=Path(weights.name or "").name[-LONGEST_FILE_NAME:]
-    )
-    hints.wake_studio()
+    try:
+        with transaction.atomic():
+            # Two uploads at once must not both take the last room.
+            locked(User.objects.filter(pk=owner.pk)).first()
+            check_model_room(owner, size)
+            classifier.save()
+            record(
+                AuditEvent.Kind.MODEL_IMPORTED,
+                classifier,
+                file=Path(weights.name or "").name[-LONGEST_FILE_NAME:],
+            )
+            hints.wake_studio()
+    except BaseException:
+        discard_upload(classifier)
+        raise
     return classifier
 
 
@@ -135,8 +172,12 @@ def _keep_upload(upload: UploadedFile) -> str:
     name = f"{uuid.uuid4().hex}/{Path(upload.name or '').name[-LONGEST_FILE_NAME:]}"
     target = settings.UPLOADS_DIR / name
     target.parent.mkdir(parents=True)
-    with target.open("wb") as file:
-        shutil.copyfileobj(upload, file)
+    try:
+        with target.open("wb") as file:
+            shutil.copyfileobj(upload, file)
+    except BaseException:
+        shutil.rmtree(target.parent, ignore_errors=True)
+        raise
     return name
 
 
@@ -164,42 +205,62 @@ def delete_classifier(classifier: Classifier) -> None:
     classifier.delete()
 
 
-def discard_weights(sha256: str) -> None:
-    """Removes stored weights that no classifier has; not while one is being prepared: it may have them."""
-    if not sha256:
+def discard_weights(sha256: str, *, but_for: Classifier | None = None) -> None:
+    """Removes stored weights that no classifier has, `but_for` one; not while another is being prepared: it may have
+    stored them just now, and its row says so only when it is ready.
+    """
+    wanted = Classifier.objects.filter(
+        Q(weights_sha256=sha256) | Q(state=Classifier.State.PREPARING)
+    ).exclude(pk=but_for.pk if but_for else None)
+    if wanted.exists():
         return
-    others = Classifier.objects.filter(Q(weights_sha256=sha256) | Q(state=Classifier.State.PREPARING))
-    if not others.exists():
-        for path in settings.WEIGHTS_DIR.glob(f"{sha256}.*"):
-            path.unlink(missing_ok=True)
+    for path in stored_files(sha256):
+        # Set aside first and looked for again: whoever has claimed a classifier since finds them, or stores them anew.
+        draft = path.with_name(f"tmp{uuid.uuid4().hex}.part")
+        with suppress(FileNotFoundError):
+            path.rename(draft)
+            if wanted.all().exists() and not path.exists():
+                draft.rename(path)
+            draft.unlink(missing_ok=True)
 
 
 @transaction.atomic
 def claim_preparation() -> Classifier | None:
     """The next classifier to prepare, leased to the caller; None if there is none."""
-    waiting = Classifier.objects.filter(state=Classifier.State.WAITING).order_by("pk")
-    classifier = locked_skipping(waiting).first()
+    waiting = leases.due(Classifier.objects.filter(state=Classifier.State.WAITING))
+    return _claimed(locked_skipping(waiting.order_by("pk")).first())
+
+
+@transaction.atomic
+def claim_first_preparation(classifier: Classifier) -> Classifier | None:
+    """This classifier, which nobody has asked for yet, leased to the caller; None if it is under way or done."""
+    untouched = Classifier.objects.filter(pk=classifier.pk, state=Classifier.State.NOT_FETCHED)
+    return _claimed(locked_skipping(untouched).first())
+
+
+def _claimed(classifier: Classifier | None) -> Classifier | None:
     if classifier is None:
         return None
     Classifier.objects.filter(pk=classifier.pk).update(
-        state=Classifier.State.PREPARING, lease_expires=now_plus(PREPARATION_LEASE_SECONDS)
+        state=Classifier.State.PREPARING, **_NOTHING_DONE, **leases.taken()
     )
     classifier.refresh_from_db()
     return classifier
 
 
-def report_preparation_progress(classifier: Classifier, done: int, total: int) -> None:
-    """Says how many bytes of the weights are here, and keeps the lease."""
-    Classifier.objects.filter(pk=classifier.pk, state=Classifier.State.PREPARING).update(
-        bytes_done=done, bytes_total=total, lease_expires=now_plus(PREPARATION_LEASE_SECONDS)
-    )
+def begin_preparation_step(classifier: Classifier, step: str) -> bool:
+    """Says what is done now. False if the claim was lost, or the preparation cancelled."""
+    return bool(_held(classifier).update(step=step))
 
 
-def keep_preparation(classifier: Classifier) -> None:
-    """Extends the lease of a classifier that is being prepared or looked at."""
-    Classifier.objects.filter(pk=classifier.pk, lease_expires__isnull=False).update(
-        lease_expires=now_plus(PREPARATION_LEASE_SECONDS)
-    )
+def report_preparation_progress(classifier: Classifier, done: int, total: int) -> bool:
+    """Says how many bytes of the weights are here. False as above."""
+    return bool(_held(classifier).update(bytes_done=done, bytes_total=total))
+
+
+def keep_preparation(classifier: Classifier) -> bool:
+    """Extends the lease of a classifier that is being prepared or looked at. False as above."""
+    return bool(leases.keep([classifier]))
 
 
 @transaction.atomic
@@ -209,10 +270,14 @@ def finish_preparation(
     description: dict[str, Any],
     weights_sha256: str,
     compatibility: dict[str, Any] | None = None,
-) -> None:
-    """The classifier is ready: its weights are stored under their SHA-256 and its layers are known."""
-    Classifier.objects.filter(pk=classifier.pk).update(
+) -> bool:
+    """The classifier is ready: its weights are stored under their SHA-256 and its layers are known.
+
+    False, and nothing is kept, if the claim was lost meanwhile.
+    """
+    finished = _held(classifier).update(
         state=Classifier.State.READY,
+        step="",
         problem="",
         description=description,
         family=description["family"],
@@ -220,22 +285,35 @@ def finish_preparation(
         compatibility=compatibility or {},
         upload="",
         lease_expires=None,
+        attempt=0,
     )
+    if not finished:
+        transaction.on_commit(lambda: discard_weights(weights_sha256))
+        return False
     hints.wake_benchmark_workers()
+    notify_prepared(classifier)
+    return True
 
 
 def give_back_preparation(classifier: Classifier) -> None:
     """The worker is being stopped: another one, or the next start, goes on."""
-    Classifier.objects.filter(pk=classifier.pk, state=Classifier.State.PREPARING).update(
-        state=Classifier.State.WAITING, lease_expires=None
-    )
+    _held(classifier).update(state=Classifier.State.WAITING, step="", **leases.given_back())
 
 
-def fail_preparation(classifier: Classifier, problem: str) -> None:
-    """The classifier can't be used, for a reason that its page shows."""
-    Classifier.objects.filter(pk=classifier.pk).update(
-        state=Classifier.State.FAILED, problem=problem, lease_expires=None
+def fail_preparation(classifier: Classifier, problem: str) -> bool:
+    """The classifier can't be used, for a reason that its page shows; what was uploaded is not kept. False, and nothing
+    is kept, if the claim was lost meanwhile.
+    """
+    failed = _held(classifier).update(
+        state=Classifier.State.FAILED, step="", problem=problem, upload="", lease_expires=None, attempt=0
     )
+    if failed:
+        notify_prepared(classifier)
+    return bool(failed)
+
+
+def _held(classifier: Classifier) -> QuerySet[Classifier]:
+    return leases.held(classifier).filter(state=Classifier.State.PREPARING)
 
 
 def describe_architecture(classifier: Classifier, description: dict[str, Any]) -> None:
@@ -293,6 +371,29 @@ def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
 
 
 def reclaim_lost_preparations() -> int:
-    """Preparations whose worker has not been heard of go back to waiting. Returns how many."""
-    lost = Classifier.objects.filter(state=Classifier.State.PREPARING, lease_expires__lt=now_plus(0))
-    return lost.update(state=Classifier.State.WAITING, lease_expires=None) + reclaim_lost_reports()
+    """Preparations whose worker has not been heard of wait again, or fail after the last attempt. Returns how many
+    wait.
+    """
+    found = leases.lost(Classifier.objects.filter(state=Classifier.State.PREPARING)).select_related("owner")
+    number = 0
+    for classifier in found.defer("description", "class_names", "compatibility"):
+        if leases.tries_again(classifier, state=Classifier.State.WAITING, step=""):
+            number += 1
+        elif classifier.attempt >= leases.MAX_ATTEMPTS:
+            _set_aside(classifier)
+        announce_on_commit(classifier.pk)
+    return number + reclaim_lost_reports()
+
+
+def _set_aside(classifier: Classifier) -> None:
+    """What was uploaded stays: the machine may be to blame, and then it can be tried again."""
+    with in_language_of(classifier.owner):
+        problem = _(
+            "%(number)d times the worker ended without a word while it prepared this model: the file may need more "
+            "memory than there is. Try again when less is going on; if that does not help, import a smaller model."
+        ) % {"number": leases.MAX_ATTEMPTS}
+    given_up = leases.lost(_held(classifier)).update(
+        state=Classifier.State.FAILED, problem=problem, step="", lease_expires=None
+    )
+    if given_up:
+        notify_prepared(classifier)

@@ -14,12 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 from webapp.accounts.models import User
+from webapp.benchmarks.archives import archive_notice
 from webapp.benchmarks.finishing import finished_notice
+from webapp.library.notices import DATASET, MODEL, dataset_notice, model_notice
 
 Topic = Callable[[User, int], dict[str, Any] | None]
 
 TOPICS: dict[str, Topic] = {
+    "archive": archive_notice,
     "finished": finished_notice,
+    MODEL: model_notice,
+    DATASET: dataset_notice,
 }
 
 

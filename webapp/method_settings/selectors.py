@@ -8,6 +8,7 @@ from saliency_core.errors import ParameterError
 from webapp.accounts.models import User
 from webapp.library.models import Classifier, MethodSettings
 from webapp.method_settings.values import Problems, checked, description_of
+from webapp.reasons.showing import shown_reason
 
 
 class OwnSettings:
@@ -50,7 +51,7 @@ class OwnSettings:
         try:
             return checked(self.classifier, key, self.stored[key])
         except ParameterError as unknown:
-            return {}, {"": [str(unknown)]}
+            return {}, {"": [shown_reason(str(unknown))]}
 
 
 def own_settings(user: User, classifier: Classifier | None) -> OwnSettings:

@@ -17,6 +17,7 @@ from webapp.benchmarks.suitability import why_not_applicable
 from webapp.library.models import Classifier, MethodSettings
 from webapp.method_settings.selectors import own_settings
 from webapp.method_settings.values import checked, description_of
+from webapp.reasons.showing import shown_reason
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def save_settings(
     try:
         different, problems = checked(classifier, method, parameters)
     except ParameterError as unknown:
-        raise ValidationError(str(unknown)) from None
+        raise ValidationError(shown_reason(str(unknown))) from None
     if problems:
         raise ValidationError(problems)
     reason = why_not_settable(classifier, method)

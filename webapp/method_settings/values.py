@@ -12,6 +12,7 @@ from saliency_core.enhancement.description import ENHANCEMENT_KEY, SLIDING_WINDO
 from saliency_core.errors import ParameterError
 from saliency_core.methods.registry import method_description
 from webapp.library.models import Classifier
+from webapp.reasons.showing import shown_reason
 
 Description = MethodDescription | EnhancementDescription
 Problems = dict[str, list[str]]
@@ -40,7 +41,7 @@ def checked(classifier: Classifier, key: str, values: Mapping[str, Any]) -> tupl
         try:
             value = parameter.validate(values[parameter.name])
         except ParameterError as refused:
-            problems[parameter.name] = [str(refused)]
+            problems[parameter.name] = [shown_reason(str(refused))]
             continue
         if parameter.kind == "layer":
             value = None if value == classifier.default_layer else value

@@ -72,5 +72,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ClassifierState": "webapp.library.models.Classifier.State",
         "DatasetState": "webapp.library.models.Dataset.State",
         "ExplanationState": "webapp.studio.models.Explanation.State",
+        "JobState": "webapp.jobs.models.Job.State",
+        "ClassifierStep": "webapp.library.models.Classifier.Step",
+        "DatasetStep": "webapp.library.models.Dataset.Step",
     },
 }

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "webapp.method_settings",
     "webapp.jobs",
     "webapp.backups",
+    "webapp.reasons",
     "webapp.comparisons",
     "webapp.api",
 ]
@@ -67,6 +68,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "webapp.error_pages.wrong_method_middleware",
     # Last, as django-axes asks: it turns a locked-out sign-in into its own answer.
     "axes.middleware.AxesMiddleware",
 ]
@@ -160,6 +162,8 @@ STUDIO_MOST_MAPS_KEPT: int = env.int("SALISCOPE_STUDIO_MOST_MAPS", default=1000)
 """Maps that are kept for one member; the oldest ones that are not pinned make room for new ones."""
 MAX_REQUEST_BYTES: int = env.int("SALISCOPE_MAX_UPLOAD_BYTES", default=2 * 1024**3)
 """Longer requests are refused while they arrive, before anything is parsed."""
+MODEL_QUOTA_BYTES: int = env.int("SALISCOPE_MODEL_QUOTA_BYTES", default=8 * 1024**3)
+"""What the files of all models of a member may take."""
 
 for _folder in (WEIGHTS_DIR, UPLOADS_DIR, STATIC_ROOT):
     _folder.mkdir(exist_ok=True)

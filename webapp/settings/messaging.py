@@ -17,8 +17,12 @@ MOST_UNFINISHED_BENCHMARKS: int = env.int("SALISCOPE_MOST_UNFINISHED_BENCHMARKS"
 """Queued, running and paused benchmarks that one member may have; 0: as many as they like."""
 MOST_SHARDS_AT_WORK: int = env.int("SALISCOPE_MOST_SHARDS_AT_WORK", default=0)
 """Workers that may be at work for one member at once; 0: all of them."""
+SHARE_WITHOUT_PRIORITY: float = env.float("SALISCOPE_SHARE_WITHOUT_PRIORITY", default=0.1)
+"""Share of claims that serve members in turn whatever their benchmarks' priority, so that none starves; 0 to 1."""
 BENCHMARK_QUEUE = "benchmark"
 STUDIO_QUEUE = "studio"
+STUDIO_SECONDS = 1800
+"""A turn of the studio's worker that takes longer is ended. Benchmarks are watched by their forward passes instead."""
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
@@ -47,7 +51,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "global_keyprefix": f"{QUEUE_PREFIX}:celery:",
-    # Longer than the hard time limit below: a message is never given out again while its task may still run.
+    # A turn may take longer: then its message is given out again, which does no harm, as messages are hints.
     "visibility_timeout": 3600,
     # Messages that a killed worker left unacknowledged are looked for every second.
     "unacked_restore_interval": 1,
@@ -65,8 +69,6 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_SOFT_TIME_LIMIT = 1740
-CELERY_TASK_TIME_LIMIT = 1800
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False

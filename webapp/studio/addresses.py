@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.studio.models import Explanation
+from webapp.studio.permalinks import preprocessing_part
 from webapp.studio.sources import source_of
 
 
@@ -18,6 +19,7 @@ def address_of(explanation: Explanation) -> str:
     parts = {
         "model": str(explanation.classifier_id),
         **source_of(explanation).address(),
+        **preprocessing_part(explanation),
         "class": str(explanation.target),
         "enhanced" if enhanced else "method": explanation.method,
     }

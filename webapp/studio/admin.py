@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from webapp.common.admin import LookingAdmin
 from webapp.studio.models import Explanation, Picture, Prediction
@@ -10,6 +11,7 @@ from webapp.studio.models import Explanation, Picture, Prediction
 
 @admin.register(Picture)
 class PictureAdmin(LookingAdmin):
+    names = _("picture"), _("pictures")
     list_display = ("name", "owner", "width", "height", "created")
     list_select_related = ("owner",)
     search_fields = ("name", "owner__username", "digest")
@@ -24,6 +26,7 @@ class AskedAdmin(LookingAdmin):
 
 @admin.register(Prediction)
 class PredictionAdmin(AskedAdmin):
+    names = _("prediction"), _("predictions")
     list_display = ("id", "owner", "classifier_id", "image", "state", "attempt", "created")
     list_filter = ("state",)
     heavy = ("classes",)
@@ -31,6 +34,7 @@ class PredictionAdmin(AskedAdmin):
 
 @admin.register(Explanation)
 class ExplanationAdmin(AskedAdmin):
+    names = _("saliency map"), _("saliency maps")
     list_display = (
         "id", "owner", "classifier_id", "method", "image", "state", "curves_state", "seconds", "created",
     )  # fmt: skip

@@ -2,71 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from saliency_core.experiments.base import protocol
+from saliency_core.experiments.insertion_deletion import InsertionDeletionProtocol, fitting_protocol
 from webapp.accounts.models import User
-from webapp.benchmarks.specification import activation_part
-from webapp.common import hints
+from webapp.common import hints, leases
 from webapp.library.models import Classifier
 from webapp.studio.kept import make_room, most_kept
 from webapp.studio.models import Explanation, Prediction, State
+from webapp.studio.preprocessings import Values, specification_part
 from webapp.studio.services import explanation_digest
 from webapp.studio.sources import Source, class_names_of
 
 MOST_MAPS = 16  # asked for at once
 MOST_WAITING = 64  # of one member
-CURVES = ("insertion_deletion", "thesis@1")
-
-
-def specification_part(classifier: Classifier, source: Source) -> dict[str, Any]:
-    """What of a benchmark's specification a digest is made of."""
-    return {
-        "classifier": {
-            "weights_sha256": classifier.weights_sha256,
-            "preprocessing": classifier.preprocessing,
-            **activation_part(classifier),
-        },
-        "dataset": {"fingerprint": source.fingerprint},
-    }
 
 
 def map_digests(
-    classifier: Classifier, source: Source, target: int, methods: Sequence[dict[str, Any]]
+    classifier: Classifier,
+    source: Source,
+    target: int,
+    methods: Sequence[dict[str, Any]],
+    preprocessing: Values | None = None,
 ) -> list[str]:
-    part = specification_part(classifier, source)
+    part = specification_part(classifier, source, preprocessing or classifier.preprocessing)
     return [explanation_digest(part, method, source.identifier, target) for method in methods]
 
 
-def prediction_digest(classifier: Classifier, source: Source) -> str:
-    return explanation_digest(
-        specification_part(classifier, source), {"key": "prediction"}, source.identifier, 0
-    )
+def prediction_digest(classifier: Classifier, source: Source, preprocessing: Values | None = None) -> str:
+    part = specification_part(classifier, source, preprocessing or classifier.preprocessing)
+    return explanation_digest(part, {"key": "prediction"}, source.identifier, 0)
 
 
-def has_curves(classifier: Classifier) -> bool:
-    """Whether insertion and deletion are defined for the images and the outputs of a classifier."""
-    rules, shown = protocol(*CURVES), classifier.preprocessing
-    return (shown.get("pipeline"), shown.get("size"), classifier.output_activation) == (
-        rules.pipeline,
-        rules.size,
-        rules.activation,
-    )
+def curves_protocol(classifier: Classifier, preprocessing: Mapping[str, Any]) -> InsertionDeletionProtocol:
+    """By which rules insertion and deletion are measured of a map drawn under a preprocessing."""
+    return fitting_protocol(preprocessing["pipeline"], preprocessing["size"], classifier.output_activation)
 
 
 @transaction.atomic
-def ask_for_prediction(*, owner: User, classifier: Classifier, source: Source) -> Prediction:
-    """The row of an image's most probable classes; one that failed is tried again."""
+def ask_for_prediction(
+    *, owner: User, classifier: Classifier, source: Source, preprocessing: Values | None = None
+) -> Prediction:
+    """The row of an image's most probable classes; one that failed is tried again. `preprocessing`: None for the
+    model's own.
+    """
     _check_ready(classifier)
     prediction, created = Prediction.objects.get_or_create(
         owner=owner,
-        digest=prediction_digest(classifier, source),
-        defaults={"classifier": classifier, **source.fields(), **_geometry(classifier)},
+        digest=prediction_digest(classifier, source, preprocessing),
+        defaults={
+            "classifier": classifier,
+            **source.fields(),
+            **_geometry(preprocessing or classifier.preprocessing),
+        },
     )
     if not created and prediction.state == State.FAILED:
         _again(Prediction, [prediction.digest], owner)
@@ -85,11 +78,12 @@ def ask_for_maps(
     target: int,
     methods: Sequence[dict[str, Any]],
     with_curves: bool = True,
+    preprocessing: Values | None = None,
 ) -> list[Explanation]:
     """The rows of an image's maps of a class, in the order of `methods` (as a specification has them).
 
     What is there is taken from there; what failed is tried again. `with_curves`: insertion and deletion follow.
-    Raises ValidationError.
+    `preprocessing`: None for the model's own. Raises ValidationError.
     """
     _check_ready(classifier)
     if not 0 <= target < len(class_names_of(classifier)):
@@ -98,7 +92,7 @@ def ask_for_maps(
         raise ValidationError(_("Choose at least one method."))
     if len(methods) > MOST_MAPS:
         raise ValidationError(_("At most %(number)d maps can be asked for at once.") % {"number": MOST_MAPS})
-    digests = map_digests(classifier, source, target, methods)
+    digests = map_digests(classifier, source, target, methods, preprocessing)
     known = Explanation.objects.filter(owner=owner, digest__in=digests)
     missing = set(digests) - set(known.values_list("digest", flat=True))
     waiting = Explanation.objects.filter(owner=owner, state__in=[State.WAITING, State.RUNNING]).count()
@@ -114,13 +108,13 @@ def ask_for_maps(
             )
             % {"number": most_kept()}
         )
-    curves = State.WAITING if with_curves and has_curves(classifier) else ""
+    curves = State.WAITING if with_curves else ""
     new = {
         digest: Explanation(
             owner=owner,
             classifier=classifier,
             **source.fields(),
-            **_geometry(classifier),
+            **_geometry(preprocessing or classifier.preprocessing),
             method=method["key"],
             parameters=method["parameters"],
             enhancement=method["enhancement"] or {},
@@ -133,6 +127,7 @@ def ask_for_maps(
     }
     Explanation.objects.bulk_create(new.values(), ignore_conflicts=True)
     _again(Explanation, digests, owner)
+    known.filter(listed=False).update(listed=True)
     # Of maps that a benchmark's page asked for, and curves that failed.
     if with_curves:
         known.filter(curves_state__in=["", State.FAILED]).update(curves_state=curves, curves_problem="")
@@ -143,11 +138,11 @@ def ask_for_maps(
 
 def _again(model: type[Explanation | Prediction], digests: Sequence[str], owner: User) -> None:
     failed = model.objects.filter(owner=owner, digest__in=digests, state=State.FAILED)
-    failed.update(state=State.WAITING, attempt=0, problem="")
+    failed.update(state=State.WAITING, problem="", **leases.anew())
 
 
-def _geometry(classifier: Classifier) -> dict[str, Any]:
-    return {"pipeline": classifier.preprocessing["pipeline"], "size": classifier.preprocessing["size"]}
+def _geometry(preprocessing: Values) -> dict[str, Any]:
+    return {"pipeline": preprocessing["pipeline"], "size": preprocessing["size"]}
 
 
 def _check_ready(classifier: Classifier) -> None:

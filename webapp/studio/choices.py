@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from saliency_core.descriptions import MethodDescription
 from saliency_core.enhancement.description import SLIDING_WINDOW
-from saliency_core.errors import SaliscopeError
+from saliency_core.errors import ParameterError, SaliscopeError
 from saliency_core.methods.registry import method_descriptions, methods_by_family
 from webapp.accounts.models import User
 from webapp.benchmarks.form_choices import FAMILIES
@@ -23,10 +23,11 @@ from webapp.library.open_datasets import opened
 from webapp.library.selectors import classifiers_for, datasets_for
 from webapp.method_settings.applying import with_own_settings
 from webapp.method_settings.selectors import OwnSettings
+from webapp.studio import preprocessings
 from webapp.studio.asking import MOST_MAPS
 from webapp.studio.forms import SettingsForm
 from webapp.studio.models import Picture
-from webapp.studio.permalinks import ENHANCEMENT
+from webapp.studio.permalinks import ENHANCEMENT, PREPROCESSING
 from webapp.studio.sources import Source, class_names_of
 
 # How the page shows maps, and what it begins with.
@@ -43,17 +44,35 @@ DISPLAY = {
     "rest": "black",
 }
 CUT_OUT_TOOLS = {"keep", "ratios", "rest"}
+MOST_TIMES = 8  # that one method may be chosen
 FIRST_METHODS = {"cnn": "grad_cam", "vit": "transformer_attribution"}
 
 
 @dataclass
 class ChosenMethod:
-    """A method that is ticked, plain or `enhanced` or both; `form`: its settings."""
+    """A method that is ticked, plain or `enhanced` or both; `form`: its settings.
+
+    A method may be there several times with settings of its own each: as "grad_cam", "grad_cam.2", … in the address.
+    """
 
     description: MethodDescription
     form: SettingsForm
     plain: bool
     enhanced: bool
+    number: int = 1
+
+    @property
+    def key(self) -> str:
+        return self.form.key
+
+    @property
+    def title(self) -> str:
+        return numbered_title(self.description, self.number)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it was added to be set otherwise, and is not yet."""
+        return self.number > 1 and not self.form.state()
 
     @property
     def colour(self) -> int:
@@ -68,6 +87,25 @@ class MethodRow:
     reason: str | None
     plain: bool
     enhanced: bool
+    number: int = 1
+
+    @property
+    def key(self) -> str:
+        return numbered_key(self.description.key, self.number)
+
+    @property
+    def title(self) -> str:
+        return numbered_title(self.description, self.number)
+
+
+def numbered_key(key: str, number: int) -> str:
+    """How an address names a method the first time, and each further time."""
+    return key if number == 1 else f"{key}.{number}"
+
+
+def numbered_title(description: MethodDescription, number: int) -> str:
+    title = _(description.title)
+    return title if number == 1 else f"{title} ({number})"
 
 
 @dataclass(frozen=True)
@@ -86,7 +124,7 @@ class Family:
 @dataclass
 class Choice:
     """What is chosen so far. `problems`: what of the address could not be used, as sentences; `own`: the member's
-    settings for the model.
+    settings for the model; `asked_preprocessing`: another one than the model's own, or its own named outright.
     """
 
     query: QueryDict
@@ -97,6 +135,17 @@ class Choice:
     enhancement: SettingsForm | None = None
     problems: list[str] = field(default_factory=list)
     own: OwnSettings | None = None
+    asked_preprocessing: dict[str, Any] | None = None
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        """With which the image is shown to the model."""
+        return self.asked_preprocessing or (self.classifier.preprocessing if self.classifier else {})
+
+    @property
+    def preprocessing_part(self) -> str:
+        """As an address names what was asked for; empty for whatever the model's own is."""
+        return preprocessings.written(self.asked_preprocessing) if self.asked_preprocessing else ""
 
     @property
     def display(self) -> dict[str, str]:
@@ -120,15 +169,40 @@ class Choice:
         return all(form.is_valid() for form in forms)
 
     def specified(self) -> list[dict[str, Any]]:
-        """The chosen methods as a specification has them, plain before enhanced. Raises ParameterError."""
-        found = []
+        """The chosen methods as a specification has them, plain before enhanced; what is the same only once. Raises
+        ParameterError.
+        """
+        return [method for _name, method in self.named()]
+
+    def named(self) -> list[tuple[str, dict[str, Any]]]:
+        """The same with the names that the page knows them by: "grad_cam", enhanced "grad_cam+", again "grad_cam.2"."""
+        found: list[tuple[str, dict[str, Any]]] = []
         for method in self.methods:
-            values = method.form.values()
+            key, values = method.description.key, method.form.values()
             if method.plain:
-                found.append(specified_method(method.description.key, values, None))
+                found.append((method.key, specified_method(key, values, None)))
             if method.enhanced and self.enhancement is not None:
-                found.append(specified_method(method.description.key, values, self.enhancement.values()))
+                found.append((f"{method.key}+", specified_method(key, values, self.enhancement.values())))
+        return [
+            each for place, each in enumerate(found) if each[1] not in [other for _n, other in found[:place]]
+        ]
+
+    def again(self) -> dict[str, tuple[str, str]]:
+        """By the key of a chosen method: the key under which it comes once more, and the address of the page then."""
+        taken = {method.key for method in self.methods}
+        plain = [method.key for method in self.methods if method.plain]
+        found = {}
+        for method in self.methods if len(self.methods) < MOST_MAPS else []:
+            keys = (numbered_key(method.description.key, number) for number in range(2, MOST_TIMES + 1))
+            key = next((key for key in keys if key not in taken), None)
+            if key is not None:
+                found[method.key] = key, self.address(method=[*plain, key])
         return found
+
+    def methods_with_again(self) -> list[tuple[ChosenMethod, str, str]]:
+        """Each chosen method with key and address of `again`, empty where there is no more room."""
+        again = self.again()
+        return [(method, *again.get(method.key, ("", ""))) for method in self.methods]
 
     def address(self, **changes: Any) -> str:
         """The query string that brings this back; `changes` replace parts of it, None leaves one out."""
@@ -139,8 +213,9 @@ class Choice:
             parts |= self.source.address()
         if self.target is not None:
             parts["class"] = str(self.target)
-        parts["method"] = [method.description.key for method in self.methods if method.plain]
-        parts["enhanced"] = [method.description.key for method in self.methods if method.enhanced]
+        parts[PREPROCESSING] = self.preprocessing_part
+        parts["method"] = [method.key for method in self.methods if method.plain]
+        parts["enhanced"] = [method.key for method in self.methods if method.enhanced]
         for form in [*(method.form for method in self.methods), self.enhancement]:
             parts |= form.state() if form is not None else {}
         for name, usual in DISPLAY.items():
@@ -159,7 +234,7 @@ class Choice:
         ]
 
     def families(self) -> list[Family]:
-        chosen = {method.description.key: method for method in self.methods}
+        chosen = {method.key: method for method in self.methods}
         groups: dict[str, tuple[list[MethodRow], list[MethodRow]]] = {key: ([], []) for key in FAMILIES}
         for description in methods_by_family():
             ticked = chosen.get(description.key)
@@ -167,7 +242,12 @@ class Choice:
             row = MethodRow(
                 description, reason, bool(ticked and ticked.plain), bool(ticked and ticked.enhanced)
             )
-            groups[description.family][1 if reason else 0].append(row)
+            further = [
+                MethodRow(description, None, method.plain, method.enhanced, method.number)
+                for method in self.methods
+                if method.description.key == description.key and method.number > 1
+            ]
+            groups[description.family][1 if reason else 0].extend([row, *further])
         return [Family(str(FAMILIES[key]), *rows) for key, rows in groups.items() if any(rows)]
 
 
@@ -180,6 +260,7 @@ def read_choice(user: User, query: QueryDict, *, lenient: bool = True) -> Choice
     choice.classifier = _classifier(user, query, choice)
     choice.source = _source(user, query, choice)
     choice.target = _target(query, choice)
+    choice.asked_preprocessing = _preprocessing(query, choice)
     choice.own, query = with_own_settings(user, choice.classifier, query)
     _read_methods(query, choice, lenient)
     return choice
@@ -255,32 +336,60 @@ def _target(query: QueryDict, choice: Choice) -> int | None:
     return target
 
 
+def _preprocessing(query: QueryDict, choice: Choice) -> dict[str, Any] | None:
+    text = query.get(PREPROCESSING, "")
+    # Another model that stands in for one that is not there has its own.
+    if not text or choice.classifier is None or query.get("model") != str(choice.classifier.pk):
+        return None
+    try:
+        return preprocessings.read(choice.classifier, text)
+    except ParameterError as problem:
+        choice.problems.append(str(problem))
+        return None
+
+
+def _number_of(text: str) -> tuple[str, int]:
+    """ "grad_cam.2" as the method and how often it came before, counted from 1; 0 for what is no such number."""
+    key, point, number = text.partition(".")
+    if not point:
+        return key, 1
+    return key, int(number) if number in {str(each) for each in range(2, MOST_TIMES + 1)} else 0
+
+
 def _read_methods(query: QueryDict, choice: Choice, lenient: bool) -> None:
     plain, enhanced = set(query.getlist("method")), set(query.getlist("enhanced"))
     known = {description.key: description for description in method_descriptions()}
-    for key in sorted((plain | enhanced) - known.keys()):
-        choice.problems.append(_("There is no method “%(key)s”.") % {"key": key[:80]})
-    fitting = set()
-    for key in (plain | enhanced) & known.keys():
+    named = {text: _number_of(text) for text in sorted(plain | enhanced)}
+    fitting: list[tuple[str, int]] = []
+    refused = set()
+    for text, (key, number) in named.items():
+        if key not in known or not 1 <= number <= MOST_TIMES:
+            choice.problems.append(_("There is no method “%(key)s”.") % {"key": text[:80]})
+            continue
         reason = choice.classifier and why_not_applicable(choice.classifier, key)
-        if reason:
+        if not reason:
+            fitting.append((key, number))
+        elif key not in refused:
+            refused.add(key)
             choice.problems.append(reason)
-        else:
-            fitting.add(key)
     if not fitting and lenient and choice.classifier is not None:
-        fitting = plain = {FIRST_METHODS.get(choice.classifier.family, "gradient")}
+        first = FIRST_METHODS.get(choice.classifier.family, "gradient")
+        fitting, plain = [(first, 1)], {first}
     if len(fitting) > MOST_MAPS:
         choice.problems.append(_("At most %(number)d maps can be asked for at once.") % {"number": MOST_MAPS})
-    for description in [each for each in methods_by_family() if each.key in fitting][:MOST_MAPS]:
+    order = [each.key for each in methods_by_family()]
+    fitting.sort(key=lambda each: (order.index(each[0]), each[1]))
+    for method, number in fitting[:MOST_MAPS]:
+        key = numbered_key(method, number)
         form = SettingsForm(
             query,
-            key=description.key,
-            parameters=description.parameters,
+            key=key,
+            method=method,
+            parameters=known[method].parameters,
             classifier=choice.classifier,
             lenient=lenient,
         )
-        key = description.key
-        choice.methods.append(ChosenMethod(description, form, key in plain, key in enhanced))
+        choice.methods.append(ChosenMethod(known[method], form, key in plain, key in enhanced, number))
     if any(method.enhanced for method in choice.methods):
         choice.enhancement = SettingsForm(
             query,

@@ -11,9 +11,11 @@ from webapp.benchmarks.methods import description_of, parameters_of
 from webapp.library.models import Classifier
 
 
-def cost_of(method: dict[str, Any], classifier: Classifier) -> Cost | None:
-    """Work for one map by a specified method, in passes of one image; None for parameters no longer valid."""
-    description, values = description_of(method, classifier.preprocessing["size"]), parameters_of(method)
+def cost_of(method: dict[str, Any], classifier: Classifier, size: int) -> Cost | None:
+    """Work for one map of `size` pixels by a specified method, in passes of one image; None for parameters no longer
+    valid.
+    """
+    description, values = description_of(method, size), parameters_of(method)
     try:
         channels = layer_channels(description, values, classifier.layers, classifier.default_layer)
         return description.work(values, channels)

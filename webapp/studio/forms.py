@@ -27,12 +27,15 @@ class SettingsForm(forms.Form):
         query: QueryDict,
         *,
         key: str,
+        method: str = "",
         parameters: Sequence[Parameter],
         classifier: Classifier | None,
         lenient: bool,
     ) -> None:
-        """`lenient`: what is out of its bounds becomes the default, as in an address that somebody typed."""
-        self.key, self.parameters = key, parameters
+        """`key`: how fields are named; `method`: whose settings these are, if that is another key; `lenient`: what is
+        out of its bounds becomes the default, as in an address that somebody typed.
+        """
+        self.key, self.method, self.parameters = key, method or key, parameters
         super().__init__({}, prefix=key, auto_id="id_%s")
         layers = classifier.layers if classifier else []
         default_layer = classifier.default_layer if classifier else None

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from webapp.accounts.models import User
-from webapp.common import hints
+from webapp.common import hints, leases
 from webapp.studio.models import Explanation, State
 from webapp.studio.services import discard_files
 
@@ -23,16 +23,18 @@ def most_kept() -> int:
 
 @transaction.atomic
 def make_room(*, owner: User, number: int, keep: Collection[str] = ()) -> bool:
-    """Removes the oldest unpinned maps, so that `number` new ones can be kept; not those whose digests are in `keep`.
+    """Removes unpinned maps, so that `number` new ones can be kept; not those whose digests are in `keep`. First go
+    those that are in no list, then the oldest.
 
     False where pinned ones leave no room.
     """
-    own = Explanation.objects.visible_to(owner)
+    # Those too of images that they do not see any more: they take room all the same.
+    own = Explanation.objects.filter(owner=owner)
     surplus = own.count() + number - most_kept()
     if surplus <= 0:
         return True
     removable = own.filter(pinned=False).exclude(state__in=OPEN).exclude(digest__in=keep)
-    oldest = list(removable.order_by("pk")[:surplus])
+    oldest = list(removable.order_by("listed", "pk")[:surplus])
     delete_maps(oldest)
     return len(oldest) == surplus
 
@@ -70,9 +72,9 @@ def cancel(rows: QuerySet[Explanation]) -> int:
 @transaction.atomic
 def retry(rows: QuerySet[Explanation]) -> int:
     """Failed maps and failed curves wait for the worker again. Returns how many."""
-    maps = rows.filter(state=State.FAILED).update(state=State.WAITING, attempt=0, problem="")
+    maps = rows.filter(state=State.FAILED).update(state=State.WAITING, problem="", **leases.anew())
     curves = rows.filter(state=State.READY, curves_state=State.FAILED).update(
-        curves_state=State.WAITING, attempt=0, curves_problem=""
+        curves_state=State.WAITING, curves_problem="", **leases.anew()
     )
     if maps + curves:
         hints.wake_studio()
@@ -80,8 +82,8 @@ def retry(rows: QuerySet[Explanation]) -> int:
 
 
 def pin(rows: QuerySet[Explanation], *, pinned: bool) -> int:
-    """Pinned maps stay until they are deleted by hand."""
-    return rows.update(pinned=pinned)
+    """Pinned maps stay until they are deleted by hand, and are listed."""
+    return rows.update(pinned=True, listed=True) if pinned else rows.update(pinned=False)
 
 
 def open_maps(user: User) -> QuerySet[Explanation]:

@@ -10,6 +10,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from webapp.common.leases import Leased
+from webapp.library.models import Dataset
+
 if TYPE_CHECKING:
     from webapp.accounts.models import User
 
@@ -25,6 +28,13 @@ class OwnQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User) -> OwnQuerySet:
         """One's own."""
         return self.filter(owner=user) if user.is_authenticated else self.none()
+
+
+class AskedQuerySet(OwnQuerySet):
+    def visible_to(self, user: User) -> AskedQuerySet:
+        """One's own, of images that one sees: not when a data set is no longer shared."""
+        seen = Q(dataset__isnull=True) | Q(dataset__in=Dataset.objects.visible_to(user))
+        return super().visible_to(user).filter(seen)
 
 
 class Picture(models.Model):
@@ -52,7 +62,7 @@ class Picture(models.Model):
         return settings.UPLOADS_DIR / "pictures" / str(self.owner_id) / f"{self.digest}.png"
 
 
-class Asked(models.Model):
+class Asked(Leased):
     """What the studio's worker is to find out about one image under one classifier.
 
     `waiting → running → ready | failed`; changes go through `webapp.studio.services`.
@@ -72,13 +82,10 @@ class Asked(models.Model):
     size = models.PositiveIntegerField(_("input size"), default=224)
     digest = models.CharField(max_length=64)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING)
-    fence = models.PositiveIntegerField(default=0)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    lease_expires = models.DateTimeField(null=True, blank=True)
     problem = models.TextField(_("problem"), blank=True)
     created = models.DateTimeField(auto_now_add=True)
 
-    objects = OwnQuerySet.as_manager()
+    objects = AskedQuerySet.as_manager()
 
     class Meta:
         abstract = True
@@ -141,6 +148,11 @@ class Explanation(Asked):
 
     pinned = models.BooleanField(
         _("pinned"), default=False, help_text=_("Stays until it is deleted by hand.")
+    )
+    listed = models.BooleanField(
+        _("among the recent maps"),
+        default=True,
+        help_text=_("Not so for maps that only the page of a benchmark or of a comparison drew."),
     )
 
     class Meta:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from saliency_core.datasets.images import read_header, read_image
 from saliency_core.errors import ImageError
 from webapp.accounts.models import User
+from webapp.reasons.showing import shown_reason
 from webapp.studio.models import Picture
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def _decoded(upload: UploadedFile) -> Image:
         return read_image(content)
     except ImageError as problem:
         raise ValidationError(
-            _("This picture can't be used: %(reason)s Bring a JPEG, PNG or WebP file.") % {"reason": problem}
+            _("This picture can't be used: %(reason)s Bring a JPEG, PNG or WebP file.")
+            % {"reason": shown_reason(str(problem))}
         ) from None
 
 

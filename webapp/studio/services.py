@@ -15,34 +15,47 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
+from webapp.accounts.languages import in_language_of
 from webapp.accounts.models import User
 from webapp.benchmarks.methods import enhancement_of
 from webapp.benchmarks.models import Benchmark
-from webapp.common import hints
-from webapp.common.database import locked_skipping, now_plus
+from webapp.benchmarks.specification import preprocessing_under
+from webapp.common import hints, leases
+from webapp.common.database import locked_skipping
+from webapp.studio.events import announce
 from webapp.studio.models import Explanation, Prediction, State
 
 Row = TypeVar("Row", Explanation, Prediction)
 
-LEASE_SECONDS = 120.0
-MAX_ATTEMPTS = 3
 MOST_PER_CLAIM = 16
 
 
 @transaction.atomic
 def explain_benchmark_images(
-    *, owner: User, benchmark: Benchmark, images: Iterable[tuple[str, int]], method_index: int = 0
+    *,
+    owner: User,
+    benchmark: Benchmark,
+    images: Iterable[tuple[str, int]],
+    method_index: int = 0,
+    experiment_index: int = 0,
 ) -> dict[str, Explanation]:
-    """The maps that a benchmark scored, drawn again for looking at: `(image, target)` pairs → explanation by image.
+    """The maps that a benchmark scored under one of its experiments, drawn again for looking at: `(image, target)`
+    pairs → explanation by image.
 
     What was drawn before is taken from there; the rest is queued for the studio's worker.
     """
     specification = benchmark.specification
     method = specification["methods"][method_index]
-    preprocessing = specification["classifier"]["preprocessing"]
+    preprocessing = preprocessing_under(specification, experiment_index)
+    # The worker draws with the model and the data set as the rows have them, so that is what names the map.
+    shown = {"dataset": specification["dataset"] | {"fingerprint": benchmark.dataset.fingerprint}}
+    shown["classifier"] = specification["classifier"] | {
+        "preprocessing": preprocessing,
+        "weights_sha256": benchmark.classifier.weights_sha256,
+    }
     wanted = {
         image: Explanation(
             owner=owner,
@@ -55,7 +68,8 @@ def explain_benchmark_images(
             pipeline=preprocessing["pipeline"],
             size=preprocessing["size"],
             target=target,
-            digest=explanation_digest(specification, method, image, target),
+            digest=explanation_digest(shown, method, image, target),
+            listed=False,
         )
         for image, target in images
     }
@@ -105,11 +119,11 @@ def discard_files(explanation: Explanation) -> None:
 @transaction.atomic
 def claim_explanations() -> list[Explanation]:
     """The next maps to draw, all of one classifier, method and parameters, leased to the caller."""
-    waiting = Explanation.objects.filter(state=State.WAITING).order_by("pk")
+    waiting = leases.due(Explanation.objects.filter(state=State.WAITING)).order_by("pk")
     first = locked_skipping(waiting).first()
     if first is None:
         return []
-    alike = waiting.filter(
+    alike = _together(waiting, first).filter(
         classifier=first.classifier_id,
         dataset=first.dataset_id,
         method=first.method,
@@ -118,17 +132,21 @@ def claim_explanations() -> list[Explanation]:
         pipeline=first.pipeline,
         size=first.size,
     )
-    return _leased(Explanation, locked_skipping(alike)[:MOST_PER_CLAIM], "state")
+    # Of a model whose preprocessing was changed, two maps may differ in what only their digests tell.
+    most = 1 if first.classifier.earlier_preprocessings else MOST_PER_CLAIM
+    return _leased(Explanation, locked_skipping(alike)[:most], "state")
 
 
 @transaction.atomic
 def claim_predictions() -> list[Prediction]:
     """The next images to classify, all of one classifier, leased to the caller."""
-    waiting = Prediction.objects.filter(state=State.WAITING).order_by("pk")
+    waiting = leases.due(Prediction.objects.filter(state=State.WAITING)).order_by("pk")
     first = locked_skipping(waiting).first()
     if first is None:
         return []
-    alike = waiting.filter(classifier=first.classifier_id, pipeline=first.pipeline, size=first.size)
+    alike = _together(waiting, first).filter(
+        classifier=first.classifier_id, pipeline=first.pipeline, size=first.size
+    )
     return _leased(Prediction, locked_skipping(alike)[:MOST_PER_CLAIM], "state")
 
 
@@ -138,40 +156,38 @@ def claim_curves() -> Explanation | None:
     that one that takes long and is interrupted again and again does not hold up all others.
     """
     ready = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING)
-    waiting = ready.order_by("fence", "pk")
+    waiting = leases.due(ready).order_by("fence", "pk")
     first = _leased(Explanation, locked_skipping(waiting)[:1], "curves_state")
     return first[0] if first else None
 
 
+def _together(waiting: QuerySet[Any], first: Explanation | Prediction) -> QuerySet[Any]:
+    """Those that may be claimed with the first: none where a worker has died over it, so that what takes its worker
+    down is set aside alone.
+    """
+    return waiting.filter(pk=first.pk) if first.attempt else waiting.filter(attempt=0)
+
+
 def _leased(model: type[Row], rows: Iterable[Row], state_field: str) -> list[Row]:
     numbers = [row.pk for row in rows]
-    model.objects.filter(pk__in=numbers).update(
-        **{state_field: State.RUNNING},
-        fence=F("fence") + 1,
-        attempt=F("attempt") + 1,
-        lease_expires=now_plus(LEASE_SECONDS),
-    )
+    model.objects.filter(pk__in=numbers).update(**{state_field: State.RUNNING}, **leases.taken())
     fresh = model.objects.select_related("classifier", "dataset", "picture")
     return list(fresh.filter(pk__in=numbers).order_by("pk"))
 
 
 def keep_leases(rows: Iterable[Explanation | Prediction]) -> None:
-    """Heartbeat: extends the leases of what is still being worked on."""
-    for row in rows:
-        # A row that is done has no lease any more.
-        type(row).objects.filter(pk=row.pk, fence=row.fence, lease_expires__isnull=False).update(
-            lease_expires=now_plus(LEASE_SECONDS)
-        )
+    """Heartbeat: extends the leases of what is still being worked on; rows of one kind."""
+    leases.keep(rows)
 
 
 def is_claimed(row: Explanation | Prediction) -> bool:
     """Whether the caller's claim still holds: not where it was cancelled, deleted, or taken by another worker."""
-    return type(row).objects.filter(pk=row.pk, fence=row.fence, lease_expires__isnull=False).exists()
+    return leases.held(row).exists()
 
 
 def give_back(row: Explanation | Prediction) -> bool:
     """The worker is being stopped: this waits again, and the attempt does not count."""
-    return _change(row, state=State.WAITING, fence=F("fence") + 1, attempt=F("attempt") - 1)
+    return _change(row, state=State.WAITING, **leases.given_back())
 
 
 def finish_explanation(
@@ -206,9 +222,7 @@ def finish_curves(explanation: Explanation, curves: dict[str, Any]) -> bool:
 
 def give_back_curves(explanation: Explanation) -> bool:
     """Something more urgent came up: they wait again, and the attempt does not count."""
-    return _change_curves(
-        explanation, curves_state=State.WAITING, fence=F("fence") + 1, attempt=F("attempt") - 1
-    )
+    return _change_curves(explanation, curves_state=State.WAITING, **leases.given_back())
 
 
 def fail_curves(explanation: Explanation, problem: str) -> bool:
@@ -217,18 +231,20 @@ def fail_curves(explanation: Explanation, problem: str) -> bool:
 
 def urgent_work_waits() -> bool:
     """Whether somebody waits for a map or for the classes of an image, which come before curves."""
-    return any(model.objects.filter(state=State.WAITING).exists() for model in (Prediction, Explanation))
+    return any(
+        leases.due(model.objects.filter(state=State.WAITING)).exists() for model in (Prediction, Explanation)
+    )
 
 
 def predictions_wait() -> bool:
     """Whether somebody waits for the classes of an image."""
-    return Prediction.objects.filter(state=State.WAITING).exists()
+    return leases.due(Prediction.objects.filter(state=State.WAITING)).exists()
 
 
 def work_waits() -> bool:
     """Whether there is anything for the studio's worker to do."""
     curves = Explanation.objects.filter(state=State.READY, curves_state=State.WAITING)
-    return urgent_work_waits() or curves.exists()
+    return urgent_work_waits() or leases.due(curves).exists()
 
 
 def reclaim_lost_work() -> int:
@@ -246,12 +262,22 @@ def _reclaim_lost_curves() -> int:
 
 
 def _reclaimed(model: type[Explanation | Prediction], state_field: str, problem_field: str) -> int:
-    lost = model.objects.filter(**{state_field: State.RUNNING}, lease_expires__lt=Now())
-    reason = "The worker that was at it stopped without a word, three times."
-    lost.filter(attempt__gte=MAX_ATTEMPTS).update(
-        **{state_field: State.FAILED, problem_field: reason}, lease_expires=None
-    )
-    return lost.update(**{state_field: State.WAITING}, fence=F("fence") + 1)
+    found = leases.lost(model.objects.filter(**{state_field: State.RUNNING})).select_related("owner")
+    number = 0
+    for row in found.only("fence", "attempt", "owner__language"):
+        if leases.tries_again(row, **{state_field: State.WAITING}):
+            number += 1
+        elif row.attempt >= leases.MAX_ATTEMPTS:
+            with in_language_of(row.owner):
+                problem = _(
+                    "%(number)d times the worker ended without a word while it was at this: it may need more memory "
+                    "than there is. Ask for it again when less is going on, or choose smaller settings."
+                ) % {"number": leases.MAX_ATTEMPTS}
+            leases.lost(leases.held(row)).update(
+                **{state_field: State.FAILED, problem_field: problem}, lease_expires=None
+            )
+        announce(row)
+    return number
 
 
 def _change(row: Explanation | Prediction, **fields: object) -> bool:
@@ -264,7 +290,7 @@ def _change_curves(explanation: Explanation, **fields: object) -> bool:
 
 def _changed(row: Explanation | Prediction, expected: dict[str, str], fields: dict[str, object]) -> bool:
     mine = type(row).objects.filter(pk=row.pk, fence=row.fence, **expected)
-    changed = mine.update(lease_expires=None, **fields)
+    changed = mine.update(**{"lease_expires": None, **fields})
     if changed:
         row.refresh_from_db()
     return bool(changed)

@@ -12,11 +12,9 @@ from django.utils import translation
 from PIL import Image
 
 from saliency_core.classifiers.preprocessing import Preprocessing
-from saliency_core.experiments.base import protocol
 from saliency_core.output.cells import neutralised
 from saliency_core.rendering.contact_sheet import contact_sheet
 from saliency_core.rendering.overlay import overlay
-from webapp.studio.asking import CURVES
 from webapp.studio.choices import Choice
 from webapp.studio.models import State
 from webapp.studio.services import explanation_folder
@@ -34,7 +32,7 @@ def sheet_of(choice: Choice, tiles: Sequence[Tile]) -> Image.Image | None:
     ready = [tile for tile in tiles if tile.row is not None and tile.row.state == State.READY]
     if not ready:
         return None
-    seen = Preprocessing.from_dict(choice.classifier.preprocessing).framed(choice.source.pixels())
+    seen = Preprocessing.from_dict(choice.preprocessing).framed(choice.source.pixels())
     shown = choice.display
     opacity = {"heat": 1.0, "original": 0.0}.get(shown["view"], _share(shown["opacity"], 50))
     low, high = _share(shown["low"], 0), _share(shown["high"], 100)
@@ -60,7 +58,9 @@ def curves_table(tiles: Sequence[Tile]) -> str:
     """CSV: a row for every step of every map whose curves are measured."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*CURVE_COLUMNS, f"protocol={protocol(*CURVES).name}"])
+    with translation.override("en"):
+        rules = dict.fromkeys(f"protocol={tile.curves_rules}" for tile in tiles)
+    writer.writerow([*CURVE_COLUMNS, *rules])
     for tile in tiles:
         if not tile.figures.get("insertion"):
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +96,9 @@ class KnownMask:
     mask: npt.NDArray[np.bool_]
 
 
-def known_mask(source: Source, classifier: Classifier, target: int | None) -> KnownMask | None:
+def known_mask(
+    source: Source, classifier: Classifier, target: int | None, preprocessing: dict[str, Any]
+) -> KnownMask | None:
     """The mask of the explained class, or of whatever object there is; None where the data set knows none."""
     if source.dataset is None or not {"masks", "object_mask"} & set(source.dataset.ground_truth):
         return None
@@ -108,7 +110,7 @@ def known_mask(source: Source, classifier: Classifier, target: int | None) -> Kn
     label, mask = _meant(known, classifier, target)
     if mask is None:
         return None
-    framed = Preprocessing.from_dict(classifier.preprocessing).framed_mask(np.asarray(mask))
+    framed = Preprocessing.from_dict(preprocessing).framed_mask(np.asarray(mask))
     return KnownMask(label, framed) if framed.any() else None
 
 

@@ -1,4 +1,4 @@
-"""The files of a registered data set as one tar that is made while it is sent."""
+"""The files that a registered data set is read from, as one tar that is made while it is sent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from saliency_core.datasets.base import Dataset as OpenDataset
 from saliency_core.datasets.base import open_dataset
 from saliency_core.errors import DatasetError
 from webapp.common.streaming import CHUNK_BYTES
@@ -19,49 +20,47 @@ _BLOCK = 512
 
 @dataclass(frozen=True)
 class DatasetArchive:
-    """`root`: the folder that is sent. `entry`: what the reader opens, as a path below it; "" for the folder itself.
-    `alone`: whether the entry is all there is to send.
+    """`root`: the folder below which the files lie. `entry`: what the reader opens, as a path below it; "" for the
+    folder itself. `files`: their names below `root`, with sizes in bytes, and nothing that is no part of the data set.
     """
 
     root: Path
     entry: str
-    alone: bool = False
+    files: tuple[tuple[str, int], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole tar."""
+        return sum(len(_header(name, size)) + size + -size % _BLOCK for name, size in self.files) + 2 * _BLOCK
 
     def pieces(self) -> Iterator[bytes]:
-        """The tar, in pieces of some hundred kilobytes, none of them empty. Raises OSError where a file goes away."""
+        """The tar, in pieces of some hundred kilobytes, none of them empty. Raises OSError where a file goes away or
+        has changed its size.
+        """
         held = bytearray()
         for piece in self._blocks():
             held += piece
             if len(held) >= CHUNK_BYTES:
                 yield bytes(held)
                 held.clear()
-        yield bytes(held)
+        if held:
+            yield bytes(held)
 
     def _blocks(self) -> Iterator[bytes]:
-        for name in self._names():
+        for name, size in self.files:
             with (self.root / name).open("rb") as file:
-                info = tarfile.TarInfo(name)
-                left = info.size = os.fstat(file.fileno()).st_size
-                yield info.tobuf(tarfile.PAX_FORMAT)
+                if os.fstat(file.fileno()).st_size != size:
+                    raise OSError(f"{name} changed while the data set was sent")
+                yield _header(name, size)
+                left = size
                 while left:
                     piece = file.read(min(CHUNK_BYTES, left))
                     if not piece:
                         raise OSError(f"{name} became shorter while it was sent")
                     left -= len(piece)
                     yield piece
-                yield bytes(-info.size % _BLOCK)
+                yield bytes(-size % _BLOCK)
         yield bytes(2 * _BLOCK)
-
-    def _names(self) -> Iterator[str]:
-        if self.alone:
-            yield self.entry
-            return
-        for folder, folders, files in os.walk(self.root, followlinks=False):
-            folders.sort()
-            for file in sorted(files):
-                path = Path(folder, file)
-                if path.is_file():
-                    yield path.relative_to(self.root).as_posix()
 
 
 def archive_of(row: Dataset) -> DatasetArchive:
@@ -73,10 +72,35 @@ def archive_of(row: Dataset) -> DatasetArchive:
             "The files of the data set on the web application's machine are not those that were registered."
         )
     if path.is_dir():
-        return DatasetArchive(path, "")
-    # A file that names a data set lies in its folder, one that is a data set does not need its folder.
+        return DatasetArchive(path, "", _listed(found, path))
+    # The file names a data set whose files may lie beside it or above it.
+    entry = path.resolve()
     folder = getattr(found, "folder", None)
-    if folder is None:
-        return DatasetArchive(path.parent, path.name, alone=True)
-    root = Path(os.path.commonpath([path.resolve(), Path(folder).resolve()]))
-    return DatasetArchive(root, path.resolve().relative_to(root).as_posix())
+    root = entry.parent if folder is None else Path(os.path.commonpath([entry, Path(folder).resolve()]))
+    if root == entry:
+        root = entry.parent
+    return DatasetArchive(root, entry.relative_to(root).as_posix(), _listed(found, root))
+
+
+def _listed(found: OpenDataset, root: Path) -> tuple[tuple[str, int], ...]:
+    """The data set's files that are there, each once, in the order of their names."""
+    listed = {}
+    for file in found.files():
+        if file.is_file():
+            listed[_below(root, file)] = file.stat().st_size
+    return tuple(sorted(listed.items()))
+
+
+def _below(root: Path, file: Path) -> str:
+    """The file's name as it was found, not as links lead: it is to be found so again."""
+    if not file.is_relative_to(root):
+        file = file.parent.resolve() / file.name
+    if not file.is_relative_to(root) or ".." in file.parts:
+        raise DatasetError(f"{file.name} of the data set does not lie in its folder: it cannot be sent.")
+    return file.relative_to(root).as_posix()
+
+
+def _header(name: str, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info.tobuf(tarfile.PAX_FORMAT)

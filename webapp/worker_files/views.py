@@ -56,7 +56,7 @@ def weights(request: HttpRequest, sha256: str, suffix: str) -> HttpResponseBase:
 
 @for_workers
 def dataset(request: HttpRequest, format: str, fingerprint: str) -> HttpResponseBase:
-    """A data set as a tar. The header says where within it the layout's reader begins."""
+    """A data set as a tar, whose size is told. The header says where within it the layout's reader begins."""
     problem = "The web application has no data set with this fingerprint."
     for row in Dataset.objects.filter(format=format, fingerprint=fingerprint):
         try:
@@ -64,7 +64,9 @@ def dataset(request: HttpRequest, format: str, fingerprint: str) -> HttpResponse
         except DatasetError as refused:
             problem = without_path(str(refused), row.path)
             continue
-        answer = pieces_response(request, found.pieces(), f"{fingerprint}.tar", "application/x-tar")
+        answer = pieces_response(
+            request, found.pieces(), f"{fingerprint}.tar", "application/x-tar", found.size
+        )
         answer[ENTRY_HEADER] = quote(found.entry)
         return answer
     return _refusal(problem, 404)

@@ -1,6 +1,6 @@
 // The page's address says all that is chosen, so that it can be sent to a colleague.
 
-const ABOUT = new Set(["model", "dataset", "image", "picture", "class", "from", "find", "page", "q"]);
+const ABOUT = new Set(["model", "dataset", "image", "picture", "class", "preprocessing", "from", "find", "page", "q"]);
 const LEFT_OUT = new Set(["csrfmiddlewaretoken", "mode", "shown", "begin", "settings_of"]);
 
 /** Whether a part of the address is about methods and display rather than about what is looked at. */

@@ -15,6 +15,12 @@ export function prepareChoices(studio, form) {
   document.addEventListener("click", (event) => {
     const link = event.target.closest(".thumbnails a, .top-classes a, [data-keeps-address], .studio-part .pages a");
     if (link) keepSettings(link);
+    const adder = event.target.closest("[data-adds]");
+    if (adder) {
+      const address = new URLSearchParams(window.location.search);
+      address.append("method", adder.dataset.adds);
+      adder.href = `${studio.dataset.base}?${address}${adder.hash}`;
+    }
   });
   form.addEventListener("change", (event) => {
     writeAddress(form);

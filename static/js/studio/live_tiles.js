@@ -23,7 +23,7 @@ export class LiveTiles {
         if (row.type === "prediction" && (row.state === "ready" || row.state === "failed")) this.renewClasses(row);
       }
     };
-    return new LiveChannel(address, receive, () => {});
+    return new LiveChannel(address, receive);
   }
 
   showProgress({ id, part, share }) {

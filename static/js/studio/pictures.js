@@ -57,10 +57,10 @@ export function perturbed(start, end, ranks, changed) {
   return new Uint8ClampedArray(result.buffer);
 }
 
-/** One colour everywhere; `alpha` 0 is transparent. */
-export function plain(length, alpha) {
+/** One colour everywhere, black unless told; `alpha` 0 is transparent. */
+export function plain(length, alpha, [red, green, blue] = [0, 0, 0]) {
   const result = new Uint8ClampedArray(length);
-  for (let place = 3; place < length; place += 4) result[place] = alpha;
+  for (let place = 0; place < length; place += 4) result.set([red, green, blue, alpha], place);
   return result;
 }
 

@@ -4,7 +4,7 @@ import { fill } from "../figures.js";
 import { CutOuts } from "./cut_outs.js";
 import { display, isPerturbed, renewToolbar } from "./display.js";
 import { readNpy } from "./map_values.js";
-import { blurred, difference, overlay, perturbed, tableFor } from "./pictures.js";
+import { blurred, difference, overlay, perturbed, plain, tableFor } from "./pictures.js";
 import { showStep } from "./scrubber.js";
 
 export class MapTiles {
@@ -98,7 +98,8 @@ export class MapTiles {
   pictured(values, shown) {
     const pixels = this.seen.data;
     if (isPerturbed(shown.view)) {
-      const [start, end] = shown.view === "deletion" ? [pixels, this.canvas] : [this.canvas, pixels];
+      const canvas = this.protocol.canvas[shown.view] === "zeros" ? this.meanColour : this.canvas;
+      const [start, end] = shown.view === "deletion" ? [pixels, canvas] : [canvas, pixels];
       return perturbed(start, end, values.ranks, shown.step * this.protocol.step_pixels);
     }
     const tones = values.tones(shown.low, shown.high);
@@ -111,7 +112,12 @@ export class MapTiles {
     return overlay(pixels, tones, opacity, tableFor(shown));
   }
 
-  /** What shows where the image is taken away. */
+  get meanColour() {
+    this.meanColourOf ??= plain(this.seen.data.length, 255, this.protocol.mean);
+    return this.meanColourOf;
+  }
+
+  /** The blurred picture, which shows where the image is taken away. */
   get canvas() {
     if (!this.canvasOf) {
       const { data, width, height } = this.seen;

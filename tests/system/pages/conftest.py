@@ -12,6 +12,9 @@ from tests.application import Application
 from tests.system.conftest import started
 
 PASSWORD = "a long pass phrase"
+# Milliseconds until a worker has looked at a model or a data set: in the minute after a first start it has other things
+# to do, and the machine may be busy.
+LOOKED_AT = 120_000
 # The way through the form takes two seconds; test_journey.py goes it.
 NEW_MEMBER = """
 from django.test import Client

@@ -44,6 +44,7 @@ MEMBERS = {
     "settings of the enhancement": "/models/{model}/settings/enhancement/",
     "own model": "/models/{own_model}/",
     "edit a model": "/models/{own_model}/edit/",
+    "preprocessing of a model": "/models/{own_model}/preprocessing/",
     "delete a model": "/models/{own_model}/delete/",
     "data sets": "/data-sets/",
     "data set": "/data-sets/{data_set}/",

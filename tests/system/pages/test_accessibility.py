@@ -21,7 +21,10 @@ SERIOUS = """async () => (await axe.run({ exclude: [".swagger-ui"] }, { resultTy
   .map((each) => `${each.id}: ${each.nodes.slice(0, 5).map((node) => node.html.slice(0, 160)).join(" | ")}`)"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Every width and every theme; the two other pairs hardly ever find something that these do not.
-VARIANTS = [pytest.param(1280, "light", marks=pytest.mark.long), (390, "dark")]
+VARIANTS = [
+    pytest.param(1280, "light", marks=pytest.mark.long),
+    pytest.param(390, "dark", marks=pytest.mark.appearance),
+]
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.system.conftest import watched_page
 from tests.system.pages.conftest import PASSWORD
 from tests.system.pages.page_table import find_rows, queue_benchmark
 
-pytestmark = [pytest.mark.system, pytest.mark.browser]
+pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.appearance]
 NEW = "another long pass phrase"
 
 

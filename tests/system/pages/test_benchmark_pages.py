@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
 
@@ -118,6 +118,59 @@ def test_a_shared_benchmark_is_seen_until_it_is_withdrawn(page: Page, member: st
     expect(page.get_by_text("Nobody", exact=True)).to_be_visible()
     assert other.goto(address).status == 404
     other.context.close()
+
+
+def test_images_open_in_the_studio_as_the_protocol_shows_them(page: Page, member: str) -> None:
+    experiments = "experiment=sparsity/gini@1&experiment=insertion_deletion/group-cam@1"
+    page.goto(f"/benchmarks/new/?method=grad_cam&{experiments}&number_of_images=1")
+    page.get_by_label("Model", exact=True).select_option(label="Shapes CNN")
+    page.get_by_label("Name of the benchmark").fill("Two protocols")
+    page.get_by_role("button", name="Queue the benchmark").last.click()
+    expect(page.locator("#live .state")).to_have_text("Succeeded", timeout=MEASURED_WITHIN)
+    address = page.url.partition("?")[0].partition("#")[0]
+    drawn = []
+    # Insertion and deletion stand first in the form.
+    for experiment, name in enumerate(("resize256_crop224", "squash224")):
+        page.goto(f"{address}?experiment={experiment}")
+        picture = page.locator("#benchmark-images .thumb img")
+        expect(picture).to_be_visible(timeout=MEASURED_WITHIN)
+        number = re.search(r"/maps/(\d+)/", picture.get_attribute("src") or "")[1]
+        page.locator("#benchmark-images tbody a[title='Open in the studio']").click()
+        expect(page.locator("#applied-preprocessing")).to_contain_text(name)
+        # The very map that is on the benchmark's page.
+        expect(page.locator(".tile")).to_have_attribute("data-map", number)
+        expect(page.locator(".pane-map canvas")).to_be_visible()
+        drawn.append(page.request.get(f"/maps/{number}/map.npy").body())
+        note = page.get_by_text("Not the model's own preprocessing")
+        expect(note).to_have_count(1 if experiment == 0 else 0)
+    assert drawn[0] != drawn[1]
+    page.goto(f"{address}?experiment=0")
+    page.locator("#benchmark-images tbody a[title='Open in the studio']").click()
+    page.get_by_role("link", name="Use the model's own (squash224)").click()
+    expect(page.locator("#applied-preprocessing")).to_contain_text("squash224")
+    assert "preprocessing=" not in page.url
+
+
+def test_a_map_that_is_drawn_before_its_request_is_answered_is_shown(page: Page, member: str) -> None:
+    told: list[str] = []
+
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        (drawn,) = answer.json()["maps"]
+        told.append(drawn["state"])
+        while len(told) == 1 and not page.request.get(f"/maps/{drawn['id']}/overlay.webp").ok:
+            page.wait_for_timeout(100)
+        # Time for the message of the socket.
+        page.wait_for_timeout(2000)
+        route.fulfill(response=answer)
+
+    page.route(re.compile(r"/benchmarks/\d+/maps/"), answer_late)
+    page.goto("/benchmarks/new/?method=grad_cam&experiment=sparsity/gini@1&number_of_images=1")
+    page.get_by_label("Model", exact=True).select_option(label="Shapes CNN")
+    page.get_by_role("button", name="Queue the benchmark").last.click()
+    expect(page.locator("#live .state")).to_have_text("Succeeded", timeout=MEASURED_WITHIN)
+    expect(page.locator("#benchmark-images .thumb img")).to_be_visible(timeout=15_000)
+    assert told == ["waiting"]
 
 
 def test_several_models_are_queued_together(page: Page, member: str) -> None:

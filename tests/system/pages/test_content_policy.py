@@ -11,7 +11,7 @@ from tests.application import Application
 from tests.system.pages.conftest import PASSWORD
 from tests.system.pages.test_benchmark_pages import MEASURED_WITHIN
 
-pytestmark = [pytest.mark.system, pytest.mark.browser]
+pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.appearance]
 
 ADD_ADMINISTRATOR = """
 from webapp.accounts.models import User

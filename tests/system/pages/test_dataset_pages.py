@@ -10,10 +10,9 @@ from playwright.sync_api import Page, expect
 
 from tests.application import Application
 from tests.core.datasets.archive_builders import picture, zipped
+from tests.system.pages.conftest import LOOKED_AT
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
-
-LOOKED_AT = 60_000  # milliseconds; in the minute after a first start the worker has other things to do
 
 
 def coco_archive(folder: Path, **more: bytes) -> Path:
@@ -43,8 +42,9 @@ def upload(page: Page, archive: Path) -> None:
     page.goto("/data-sets/")
     page.get_by_role("link", name="Upload a data set").click()
     page.set_input_files("#id_archive", archive)
+    # The script is there that tells of progress and of what is refused.
+    expect(page.get_by_label("Name", exact=True)).to_have_value(archive.name.partition(".")[0])
     page.get_by_role("button", name="Upload", exact=True).click()
-    page.wait_for_url("**/data-sets/*/")
 
 
 def test_an_archive_is_brought_looked_at_shared_and_deleted(page: Page, member: str, tmp_path: Path) -> None:
@@ -86,6 +86,54 @@ def test_an_archive_is_brought_looked_at_shared_and_deleted(page: Page, member: 
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete this data set").click()
     expect(page.get_by_text("Pets of the lab was deleted.")).to_be_visible()
+
+
+# Chromium without a screen is never hidden and shows nothing.
+AWAY = """
+window.shown = [];
+window.away = false;
+Object.defineProperty(document, "hidden", { get: () => window.away });
+window.Notification = class {
+  static permission = "granted";
+  static requestPermission = async () => "granted";
+  constructor(text) { window.shown.push(text); }
+  addEventListener() {}
+};
+"""
+STUDIO = """
+from webapp.benchmarks.models import WorkerNode
+from webapp.benchmarks.worker_services import set_mode
+set_mode(worker=WorkerNode.objects.get(kind="studio", stopped_at=None), mode={mode!r})
+"""
+
+
+def test_a_preparation_is_cancelled_tried_again_and_its_end_is_told(
+    page: Page, member: str, running_application: Application, tmp_path: Path
+) -> None:
+    page.context.add_init_script(AWAY)
+    running_application.shell(STUDIO.format(mode="paused"))
+    try:
+        upload(page, coco_archive(tmp_path))
+        page.get_by_role("button", name="Notify me").click()
+        expect(page.get_by_text("This browser notifies you")).to_be_visible()
+        listed = page.context.new_page()
+        listed.goto("/data-sets/?whose=own")
+        expect(listed.get_by_role("button", name="Cancel the preparation pets")).to_be_visible()
+        page.get_by_role("button", name="Cancel the preparation").click()
+        expect(page.get_by_text("The preparation was cancelled. The files are kept")).to_be_visible()
+        # The list is told, and fetched again without a reload by hand.
+        expect(listed.locator("td .state-stopped")).to_have_text("Cancelled")
+        expect(listed.get_by_role("button", name="Cancel the preparation pets")).to_have_count(0)
+        listed.close()
+        page.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("button", name="Cancel the preparation")).to_be_visible()
+        page.evaluate("window.away = true")
+    finally:
+        running_application.shell(STUDIO.format(mode="working"))
+    expect(page.locator("dd .state-good")).to_be_visible(timeout=LOOKED_AT)
+    expect(page.locator(".class-table tbody tr")).to_have_count(2)
+    expect(page).to_have_title("pets is ready · pets · Saliscope")
+    assert page.evaluate("window.shown") == ["pets is ready."]
 
 
 def test_a_hostile_archive_is_refused_with_its_reason(page: Page, member: str, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.core.classifiers.onnx_networks import SIZE, export, small_cnn
+from tests.system.pages.conftest import LOOKED_AT
 
 pytestmark = [pytest.mark.system, pytest.mark.browser]
-WAIT = 60_000  # the machine may be busy
 
 
 def squeezenet(folder: Path) -> Path:
@@ -39,7 +39,7 @@ def test_an_onnx_file_is_imported_and_looked_at(page: Page, member: str, tmp_pat
     expect(page.get_by_role("heading", name="My network")).to_be_visible()
     expect(page.get_by_role("status").first).to_contain_text("was uploaded")
     # Pushed by the socket: nothing is clicked.
-    expect(page.locator(".model-state")).to_contain_text("Ready", timeout=WAIT)
+    expect(page.locator(".model-state")).to_contain_text("Ready", timeout=LOOKED_AT)
     expect(page.locator("#models")).to_contain_text("covers every layer")
     expect(page.locator("#models")).to_contain_text("sigmoid")
     expect(page.locator(".predictions")).to_contain_text("fish")
@@ -54,10 +54,32 @@ def test_weights_are_imported_for_an_architecture_that_was_searched(
     page.locator("#id_architecture").press_sequentially("squeeze 1_1", delay=20)
     page.get_by_role("button", name=re.compile("^squeezenet1_1 torchvision")).click()
     expect(page.locator("#id_architecture")).to_have_value("squeezenet1_1")
+    expect(page.locator("#id_size")).to_have_value("224")
+    expect(page.locator("#id_mean")).to_have_value("0.485, 0.456, 0.406")
+    # What is filled in by hand stays; the rest follows the name that is typed.
+    page.fill("#id_std", "0.25, 0.25, 0.25")
+    page.fill("#id_architecture", "inception_v3")
+    expect(page.locator("#id_size")).to_have_value("299")
+    page.fill("#id_architecture", "squeezenet1_1")
+    expect(page.locator("#id_size")).to_have_value("224")
+    expect(page.locator("#id_pipeline")).to_have_value("resize_crop")
+    expect(page.locator("#id_std")).to_have_value("0.25, 0.25, 0.25")
     page.set_input_files("#id_weights", squeezenet(tmp_path))
     page.get_by_role("button", name="Import").click()
     expect(page.get_by_role("heading", name="Squeezed")).to_be_visible()
-    expect(page.locator(".model-state")).to_contain_text("Ready", timeout=WAIT)
+    expect(page.locator(".model-state")).to_contain_text("Ready", timeout=LOOKED_AT)
+    page.get_by_role("link", name="Change the preprocessing").click()
+    expect(page.locator("#id_std")).to_have_value("0.25, 0.25, 0.25")
+    expect(page.locator("main")).to_contain_text("No benchmark uses the model yet")
+    page.fill("#id_std", "")
+    page.select_option("#id_pipeline", "squash")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("A worker looks at the model again.")
+    expect(page.locator("#models")).to_contain_text("0.229, 0.224, 0.225")
+    # The report is made anew, pushed by the socket.
+    expect(page.locator("#models")).to_contain_text(
+        "What it sees in the sample photographs", timeout=LOOKED_AT
+    )
     page.get_by_role("link", name="Rename or share").click()
     page.get_by_label("Share with the lab").check()
     page.get_by_role("button", name="Save").click()

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from saliency_core.scoring.canvas import blurred_canvas
 from saliency_core.scoring.ranking import pixel_ranks
 
-pytestmark = [pytest.mark.system, pytest.mark.browser]
+pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.appearance]
 DRAWN = 25_000  # milliseconds
 
 
@@ -81,6 +81,31 @@ def test_from_an_image_to_maps_curves_and_a_permalink(page: Page, member: str) -
     address = page.url
     page.goto(address)
     expect(page.locator("#views [value=heat]")).to_be_checked()
+    expect(page.locator(".pane-map canvas:visible")).to_have_count(2)
+
+
+def test_a_method_is_compared_with_itself(page: Page, member: str) -> None:
+    choose_image(page, "grad_cam")
+    generate(page)
+    expect(page.locator(".pane-map canvas:visible")).to_have_count(1, timeout=DRAWN)
+    page.get_by_text("Settings of Grad-CAM").click()
+    page.get_by_role("link", name="Add Grad-CAM once more, with other settings").click()
+    page.wait_for_url("**method=grad_cam.2**")
+    layer = page.locator("[name='grad_cam.2-layer']")
+    expect(layer).to_be_visible()
+    other = layer.locator("option").nth(3).get_attribute("value") or ""
+    layer.select_option(other)
+    assert value_of(page, "grad_cam.2-layer") == other
+    generate(page)
+    titles = page.locator(".tile h3")
+    expect(titles).to_have_count(2)
+    expect(titles.nth(1)).to_have_text(f"Grad-CAM (layer {other})")
+    # Renewed by the socket it still says which one it is.
+    expect(page.locator(".pane-map canvas:visible")).to_have_count(2, timeout=DRAWN)
+    expect(titles.nth(1)).to_have_text(f"Grad-CAM (layer {other})")
+    assert (shown_pixels(page, 0) != shown_pixels(page, 1)).any()
+    page.goto(page.url)
+    expect(titles.nth(1)).to_have_text(f"Grad-CAM (layer {other})")
     expect(page.locator(".pane-map canvas:visible")).to_have_count(2)
 
 

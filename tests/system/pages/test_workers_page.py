@@ -26,6 +26,24 @@ def test_running_workers_are_listed(page: Page, member: str) -> None:
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
 
 
+def test_every_entry_of_the_bar_is_in_sight_on_a_phone(page: Page, member: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/workers/")
+    entries = page.locator(".topnav a")
+    expect(entries).to_have_count(6)
+    for entry in entries.all():
+        box = entry.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 390, entry.inner_text()
+        assert box["height"] >= 40
+    # Where it is wider than the window, it is moved to the page's own entry.
+    page.set_viewport_size({"width": 240, "height": 844})
+    page.goto("/workers/")
+    box = page.locator(".topnav [aria-current]").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= 241
+
+
 def test_heartbeats_are_true_without_a_reload(page: Page, member: str) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
@@ -50,6 +68,34 @@ def test_administrators_pause_a_worker_and_let_it_go_on(
     expect(row).to_contain_text("paused")
     row.get_by_role("button", name="Go on").click()
     expect(row).to_contain_text("working")
+
+
+def test_the_admin_has_the_theme_of_the_application(
+    page: Page, member: str, running_application: Application
+) -> None:
+    running_application.shell(ADMINISTRATOR.format(name=member))
+    cookie = {"name": "theme", "url": running_application.base_url}
+    page.context.add_cookies([{**cookie, "value": "dark"}])
+    page.goto("/admin/")
+    theme = page.locator("html")
+    expect(theme).to_have_attribute("data-theme", "dark")
+    # Its own switch goes on working.
+    page.locator(".theme-toggle").first.click()
+    expect(theme).not_to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(theme).not_to_have_attribute("data-theme", "dark")
+    page.context.add_cookies([{**cookie, "value": "light"}])
+    page.goto("/admin/")
+    expect(theme).to_have_attribute("data-theme", "light")
+
+
+def test_badges_of_the_api_can_be_read(page: Page, member: str, running_application: Application) -> None:
+    """White words need the badge's own ground, in the light theme too."""
+    page.context.add_cookies([{"name": "theme", "value": "light", "url": running_application.base_url}])
+    page.goto("/api/v1/docs")
+    badge = page.locator(".info .title small pre.version").first
+    expect(badge).to_be_visible()
+    assert badge.evaluate("(element) => getComputedStyle(element).backgroundColor") == "rgba(0, 0, 0, 0)"
 
 
 def test_swagger_page_works_without_a_cdn(page: Page, member: str, running_application: Application) -> None:

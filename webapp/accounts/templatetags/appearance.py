@@ -14,9 +14,9 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def theme(context: template.Context) -> str:
-    """The theme for `<html data-theme>`; "system" where there is no request (the page for error 500)."""
+    """The theme for `<html data-theme>`: the request's, or `page_theme` where there is none (error 500)."""
     request = context.get("request")
-    return theme_of(request) if request is not None else User.Theme.SYSTEM
+    return theme_of(request) if request is not None else context.get("page_theme", User.Theme.SYSTEM)
 
 
 @register.simple_tag

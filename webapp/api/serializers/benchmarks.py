@@ -73,7 +73,8 @@ class BenchmarkRequestSerializer(serializers.Serializer):
     precision = serializers.ChoiceField(
         PRECISIONS,
         default=USUAL_PRECISION,
-        help_text="Of the scores; fast is 16 bits (float16 on GPUs, bfloat16 on processors). Maps are always fp32.",
+        help_text="Of the scores; fast is 16 bits (float16 on GPUs, bfloat16 on processors, where ViTs stay in "
+        "fp32). Maps are always fp32.",
     )
     priority = serializers.ChoiceField(
         PRIORITIES,
@@ -230,7 +231,8 @@ class FilesSerializer(serializers.Serializer):
     report = serializers.URLField()
     results = serializers.URLField()
     document = serializers.URLField()
-    archive = serializers.URLField()
+    archive = serializers.URLField(help_text="POST has it made.")
+    archive_file = serializers.URLField()
     events = serializers.URLField()
 
 
@@ -284,7 +286,7 @@ class BenchmarkDetailSerializer(BenchmarkSerializer):
             kwargs = {"pk": benchmark.pk, **kwargs}
             return reverse(f"api:benchmark_{route}", kwargs=kwargs, request=self.context["request"])
 
-        plain = ("images_csv", "latex", "report", "results", "document", "archive", "events")
+        plain = ("images_csv", "latex", "report", "results", "document", "archive", "archive_file", "events")
         return {
             **{name: address(name) for name in plain},
             **{f"{table}_csv": address("table", name=table) for table in TABLES},

@@ -24,7 +24,8 @@ class DatasetSerializer(serializers.ModelSerializer):
         model = Dataset
         fields = [
             "id", "name", "format", "fingerprint", "number_of_images", "ground_truth", "number_of_classes",
-            "number_of_problems", "registered_at", "state", "problem", "is_own", "owner", "shared_with_lab",
+            "number_of_problems", "registered_at", "state", "step", "done", "total", "problem", "is_own", "owner",
+            "shared_with_lab",
         ]  # fmt: skip
 
     def get_number_of_classes(self, dataset: Dataset) -> int:

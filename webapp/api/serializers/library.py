@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from saliency_core.classifiers.preprocessing import INTERPOLATIONS, PIPELINES
 from saliency_core.methods.registry import method_descriptions
 from webapp.benchmarks.services import why_not_applicable
 from webapp.library.models import Classifier, ForwardRate
@@ -28,7 +32,7 @@ class ClassifierSerializer(serializers.ModelSerializer):
         model = Classifier
         fields = [
             "id", "key", "name", "is_own", "owner", "shared_with_lab", "library", "architecture", "family", "state",
-            "problem", "bytes_done", "bytes_total", "weights_sha256", "preprocessing", "output_activation",
+            "step", "problem", "bytes_done", "bytes_total", "weights_sha256", "preprocessing", "output_activation",
             "default_layer", "number_of_layers", "rates", "created",
         ]  # fmt: skip
 
@@ -66,6 +70,41 @@ class ClassifierDetailSerializer(ClassifierSerializer):
         return [{"method": key, "reason": reason} for key, reason in reasons.items() if reason]
 
 
+class PreprocessingChangeSerializer(serializers.Serializer):
+    """How images come to a model; what is left out stays, and null is what is usual for the architecture."""
+
+    mean = serializers.ListField(
+        child=serializers.FloatField(),
+        required=False,
+        allow_null=True,
+        help_text="Three numbers, for red, green and blue, on the scale from 0 to 1.",
+    )
+    std = serializers.ListField(
+        child=serializers.FloatField(),
+        required=False,
+        allow_null=True,
+        help_text="Three numbers above 0, on the same scale.",
+    )
+    size = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="Input size in pixels a side; some networks take images of one size only.",
+    )
+    interpolation = serializers.ChoiceField(INTERPOLATIONS, required=False, allow_null=True)
+    pipeline = serializers.ChoiceField(
+        PIPELINES, required=False, allow_null=True, help_text="Benchmarks follow their protocol instead."
+    )
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Refuses names that are none of these: in silence a misspelt one would leave things as they are."""
+        given: dict[str, Any] = super().to_internal_value(data)
+        unknown = [str(name) for name in data if name not in self.fields]
+        if unknown:
+            text = _("A preprocessing has no part of this name.")
+            raise serializers.ValidationError({name: [text] for name in unknown})
+        return given
+
+
 class ClassifierChangeSerializer(serializers.Serializer):
     """What the owner may change; what is left out stays."""
 
@@ -73,6 +112,7 @@ class ClassifierChangeSerializer(serializers.Serializer):
     shared_with_lab = serializers.BooleanField(
         required=False, help_text="Every member may use it; only you change it."
     )
+    preprocessing = PreprocessingChangeSerializer(required=False)
 
 
 class MethodApplicabilitySerializer(serializers.Serializer):
@@ -121,7 +161,11 @@ class ClassifierUploadSerializer(serializers.Serializer):
     class_names = serializers.FileField(
         required=False, help_text="One name a line, or a JSON list, in the order of the model's outputs."
     )
-    mean = serializers.CharField(required=False, help_text="Three numbers: 0.485, 0.456, 0.406.")
+    mean = serializers.CharField(
+        required=False,
+        help_text="Three numbers: 0.485, 0.456, 0.406; like all of the preprocessing, when left out as the "
+        "architecture's published weights want it, ImageNet's where there are none.",
+    )
     std = serializers.CharField(required=False, help_text="Three numbers: 0.229, 0.224, 0.225.")
     size = serializers.IntegerField(required=False, help_text="Input size in pixels a side.")
     interpolation = serializers.ChoiceField(["bilinear", "bicubic"], required=False)

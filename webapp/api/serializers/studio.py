@@ -32,7 +32,7 @@ class ExplanationRequestSerializer(serializers.Serializer):
         min_value=0,
         max_value=1000,
         default=0,
-        help_text="Its place: experiments may explain different classes.",
+        help_text="Its place: experiments may explain different classes and show images to the model differently.",
     )
 
 
@@ -132,7 +132,8 @@ class ExplanationSerializer(serializers.ModelSerializer):
         view_name="studio:map", help_text="Where to see it in the browser."
     )
     scores = serializers.SerializerMethodField(
-        help_text="insertion_auc, deletion_auc and overall of this image under thesis@1; null until measured."
+        help_text="insertion_auc, deletion_auc and overall of this image; null until measured. The rules are those of "
+        "thesis@1 where the image is squashed to 224 pixels, else the nearest (the map's page names them)."
     )
     files = serializers.SerializerMethodField(help_text="Once the state is “ready”; null before.")
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError as Refusal
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins
@@ -97,6 +98,24 @@ class DatasetDetail(mixins.RetrieveModelMixin, ApiView):
         except Refusal as refused:
             raise Conflict(" ".join(refused.messages)) from None
         return Response(status=204)
+
+
+class CancelDataset(ApiView):
+    queryset = Dataset.objects.none()
+    serializer_class = DatasetDetailSerializer
+
+    def get_queryset(self) -> QuerySet[Dataset]:
+        return Dataset.objects.stoppable_by(self.request.user).select_related("owner")
+
+    @extend_schema(request=None)
+    def post(self, request: Request, pk: int) -> Response:
+        """Gives up the preparation of one of one's own data sets (administrators: of any they see). 409 where it is not
+        being prepared.
+        """
+        found = self.get_object()
+        if not services.cancel_dataset(found):
+            raise Conflict(_("%(name)s is not being prepared any more.") % {"name": found.name})
+        return Response(_detail(self, found))
 
 
 class _OfOneDataset(ApiView):

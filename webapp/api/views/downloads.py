@@ -7,15 +7,19 @@ from __future__ import annotations
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from webapp.api.errors import Conflict
 from webapp.api.results import results_json
+from webapp.api.serializers.archives import ArchiveSerializer
+from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle
 from webapp.api.views.benchmarks import BenchmarkView
-from webapp.benchmarks.exports import TABLES, ArchiveFailed
+from webapp.benchmarks.archives import archive_jobs, archive_of, ready_archive, request_archive
+from webapp.benchmarks.exports import TABLES
 from webapp.benchmarks.views import downloads
+from webapp.jobs.services import delete_job
 
 PLACES = [
     OpenApiParameter("method", OpenApiTypes.INT, description="Its place in the benchmark's list, from 0."),
@@ -83,10 +87,40 @@ class Document(BenchmarkView):
 
 
 class Archive(BenchmarkView):
+    """The ZIP with everything, which a job makes: POST, ask until it is ready, then fetch `everything.zip`."""
+
+    serializer_class = ArchiveSerializer
+    throttle_classes = [MemberThrottle, AnonymousThrottle, CreateThrottle]
+
+    def get(self, request: Request, pk: int) -> Response:
+        """How far one's archive of the benchmark is; 404 if none was asked for, or it was removed after its days."""
+        found = archive_of(request.user, self.get_object())
+        if found is None:
+            raise NotFound
+        return Response(ArchiveSerializer(found).data)
+
+    @extend_schema(request=None, responses={202: ArchiveSerializer})
+    def post(self, request: Request, pk: int) -> Response:
+        """Has everything packed; the archive that is being made, or has all there is now, if there is one."""
+        benchmark = self.get_object()
+        request_archive(owner=request.user, benchmark=benchmark)
+        return Response(ArchiveSerializer(archive_of(request.user, benchmark)).data, status=202)
+
+    def delete(self, request: Request, pk: int) -> Response:
+        """Removes one's archive of the benchmark; one that is being made is stopped."""
+        for job in archive_jobs(request.user, self.get_object()):
+            delete_job(job)
+        return Response(status=204)
+
+
+class ArchiveFile(BenchmarkView):
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
     def get(self, request: Request, pk: int) -> StreamingHttpResponse:
-        """Everything in one ZIP, plots included."""
-        try:
-            return downloads.archive_response(request._request, self.get_object())
-        except ArchiveFailed as problem:
-            raise Conflict(str(problem)) from None
+        """The ZIP with everything, plots included, once it is ready; 409 before."""
+        benchmark = self.get_object()
+        job = ready_archive(request.user, benchmark)
+        if job is None:
+            raise Conflict(
+                f"It is not made yet: POST to benchmarks/{benchmark.pk}/archive, and GET that until it is ready."
+            )
+        return downloads.archive_response(request._request, benchmark, job)

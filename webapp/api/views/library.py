@@ -6,9 +6,12 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ValidationError as Refusal
+from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins
+from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,9 +30,9 @@ from webapp.api.serializers.library import (
 )
 from webapp.api.throttles import AnonymousThrottle, CreateThrottle, MemberThrottle, UploadThrottle
 from webapp.library import services
-from webapp.library.classifier_changes import change_classifier
+from webapp.library.classifier_changes import change_classifier, change_preprocessing
 from webapp.library.compatibility import request_report
-from webapp.library.forms import ImportClassifierForm
+from webapp.library.forms import ChangePreprocessingForm, ImportClassifierForm
 from webapp.library.models import Classifier
 from webapp.library.report import shown_methods
 from webapp.library.selectors import classifiers_for
@@ -100,11 +103,22 @@ class ClassifierDetail(ApiView):
 
     @extend_schema(request=ClassifierChangeSerializer, responses=ClassifierDetailSerializer)
     def patch(self, request: Request, pk: int) -> Response:
-        """Renames one of one's own models, shares it with the lab or takes it back."""
+        """Renames one of one's own models, shares it with the lab or takes it back, changes its preprocessing.
+
+        Another preprocessing has a worker look at the model again; benchmarks and maps keep what they were asked for
+        with. 409 for one of a model that is not ready. Of several changes all are made or none.
+        """
         found = self.get_object()
         asked = ClassifierChangeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        change_classifier(found, **asked.validated_data)
+        given = dict(asked.validated_data)
+        parts = given.pop("preprocessing", None)
+        wanted = None if parts is None else _preprocessing(found, parts)
+        with transaction.atomic():
+            if given:
+                change_classifier(found, **given)
+            if wanted is not None:
+                _change_preprocessing(found, wanted)
         return Response(_detail(self, found))
 
     @extend_schema(responses={204: OpenApiResponse(description="Deleted.")})
@@ -129,7 +143,25 @@ class PrepareClassifier(ApiView):
     def post(self, request: Request, pk: int) -> Response:
         """Asks a worker to fetch the weights; nothing happens if they are there or under way."""
         found = self.get_object()
-        services.request_preparation(found)
+        services.request_preparation(found, asked_by=request.user)
+        return Response(_detail(self, found))
+
+
+class CancelPreparation(ApiView):
+    queryset = Classifier.objects.none()
+    serializer_class = ClassifierDetailSerializer
+
+    def get_queryset(self) -> QuerySet[Classifier]:
+        return Classifier.objects.stoppable_by(self.request.user).select_related("owner")
+
+    @extend_schema(request=None)
+    def post(self, request: Request, pk: int) -> Response:
+        """Gives up the preparation of one of one's own models (administrators: of any they see); `prepare` asks for it
+        again. 409 where it is not being prepared.
+        """
+        found = self.get_object()
+        if not services.cancel_preparation(found):
+            raise Conflict(_("%(name)s is not being prepared any more.") % {"name": found.name})
         return Response(_detail(self, found))
 
 
@@ -172,6 +204,27 @@ class Architectures(ApiView):
         libraries = [library] if library in LIBRARIES else [] if library else list(LIBRARIES)
         found = search_names(request.query_params.get("search", ""), libraries, limit=MOST_ARCHITECTURES)
         return Response(self.get_serializer([asdict(each) for each in found], many=True).data)
+
+
+def _preprocessing(classifier: Classifier, given: dict[str, Any]) -> dict[str, Any]:
+    """The model's preprocessing with what was given, checked by the form that its page has. Raises ValidationError."""
+    form = ChangePreprocessingForm(classifier=classifier)
+    if form.fields["size"].disabled and given.get("size", form.initial["size"]) != form.initial["size"]:
+        raise ValidationError({"preprocessing": {"size": [form.fields["size"].help_text]}})
+    values = {name: form.fields[name].prepare_value(value) for name, value in (form.initial | given).items()}
+    form = ChangePreprocessingForm(values, classifier=classifier)
+    if not form.is_valid():
+        problem = Refusal(form.errors.as_data())
+        raise refusal(problem, {name: f"preprocessing.{name}" for name in form.fields})
+    return form.preprocessing()
+
+
+def _change_preprocessing(classifier: Classifier, preprocessing: dict[str, Any]) -> None:
+    """Raises Conflict while the model is not ready."""
+    try:
+        change_preprocessing(classifier, preprocessing)
+    except Refusal as refused:
+        raise Conflict(" ".join(refused.messages)) from None
 
 
 def _compatibility(classifier: Classifier) -> dict[str, Any]:

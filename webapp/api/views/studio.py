@@ -72,6 +72,7 @@ class BenchmarkExplanations(ApiView):
             benchmark=benchmark,
             images=[(image, targets[image]) for image in images],
             method_index=method,
+            experiment_index=experiment,
         )
         return Response(self.get_serializer([found[image] for image in images], many=True).data)
 

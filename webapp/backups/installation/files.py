@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,19 +22,41 @@ class BackupDamaged(Exception):
     """Files of a backup are missing or changed; the message names them."""
 
 
-def copy_state(state: Path, folder: Path) -> None:
+def copy_state(state: Path, folder: Path) -> list[str]:
+    """Copies the files of the state directory while the application works there. Returns the names below `state` of
+    those that were gone when their turn came; any other trouble is an OSError.
+    """
+    vanished = []
     for source in state_files(state):
         target = folder / FILES / source.relative_to(state)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)
+        try:
+            shutil.copy2(source, target)
+        except FileNotFoundError:
+            if source.exists():
+                raise
+            target.unlink(missing_ok=True)
+            vanished.append(source.relative_to(state).as_posix())
+    return vanished
 
 
 def state_files(state: Path) -> Iterator[Path]:
-    for source in sorted(state.rglob("*")):
-        parts = source.relative_to(state).parts
-        passing = parts[0] in LEFT_OUT or any(part.startswith(".sandbox-") for part in parts)
-        if not passing and ".sqlite3" not in source.name and source.is_file() and not source.is_symlink():
-            yield source
+    """Not by `rglob`, which fails where a folder goes away while it is walked through."""
+    for place, folders, files in os.walk(state, onerror=_unless_gone):
+        folder = Path(place)
+        at_top = LEFT_OUT if folder == state else ()
+        folders[:] = sorted(
+            name for name in folders if name not in at_top and not name.startswith(".sandbox-")
+        )
+        for name in sorted(files):
+            source = folder / name
+            if ".sqlite3" not in name and source.is_file() and not source.is_symlink():
+                yield source
+
+
+def _unless_gone(problem: OSError) -> None:
+    if not isinstance(problem, FileNotFoundError):
+        raise problem
 
 
 def write_list(folder: Path, **about: Any) -> None:

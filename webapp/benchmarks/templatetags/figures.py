@@ -16,6 +16,7 @@ from webapp.benchmarks.figures import headline as find_headline
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark
 from webapp.common.notes_markup import render_notes
+from webapp.reasons.showing import shown_reason
 
 register = template.Library()
 
@@ -179,7 +180,7 @@ def event_text(event: Any) -> str:
     images = {
         "first": payload.get("start", 0) + 1,
         "last": payload.get("stop", 0),
-        "reason": payload.get("reason", ""),
+        "reason": shown_reason(payload.get("reason", "")),
     }
     texts = {
         "queued": gettext("Queued"),
@@ -190,19 +191,26 @@ def event_text(event: Any) -> str:
         "cancelled": gettext("Cancelled"),
         "succeeded": gettext("Finished"),
         "figures": gettext("Figures computed"),
-        "failed": gettext("Failed: %(problem)s") % {"problem": payload.get("problem", "")},
+        "failed": gettext("Failed: %(problem)s") % {"problem": shown_reason(payload.get("problem", ""))},
         "shard_done": gettext("Images %(first)d to %(last)d done") % images,
         "shard_retried": gettext("Images %(first)d to %(last)d are tried again: %(reason)s") % images,
         "shard_set_aside": gettext(
             "Images %(first)d to %(last)d set aside after the last attempt: %(reason)s"
         )
         % images,
-        "batch_halved": gettext(
-            "Memory ran out on %(device)s: batches of %(to)s instead of %(from)s from here on"
-        )
-        % {"device": payload.get("device", ""), "to": payload.get("to", ""), "from": payload.get("from", "")},
+        "batch_halved": _halved_text(payload),
+        "worker_trouble": gettext("%(worker)s can't work on it: %(reason)s")
+        % {"worker": payload.get("worker", ""), "reason": payload.get("reason", "")},
     }
     return texts.get(event.kind, event.kind)
+
+
+def _halved_text(payload: dict[str, Any]) -> str:
+    if payload.get("of") == "maps":
+        text = gettext("Memory ran out on %(device)s: %(to)s maps at once instead of %(from)s from here on")
+    else:
+        text = gettext("Memory ran out on %(device)s: batches of %(to)s instead of %(from)s from here on")
+    return text % {name: payload.get(name, "") for name in ("device", "to", "from")}
 
 
 def _priority_label(payload: dict[str, Any]) -> str:

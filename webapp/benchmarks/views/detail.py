@@ -15,9 +15,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from saliency_core.experiments.base import experiment_description, protocol
 from webapp.benchmarks import services
+from webapp.benchmarks.archives import archive_of
 from webapp.benchmarks.distributions import BOX, KINDS, distribution, kind_of
 from webapp.benchmarks.experiment_page import ExperimentPage
 from webapp.benchmarks.keeping import Access, Keeping
+from webapp.benchmarks.log_page import LogPage
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.priorities import priority_choices
@@ -27,13 +29,12 @@ from webapp.benchmarks.selectors import (
     environments_of,
     missing_label,
     progress_of,
+    troubles_of,
     working_seconds,
 )
 from webapp.benchmarks.transitions import TransitionRefused
 from webapp.benchmarks.views.results import images_context
 from webapp.library.models import Classifier
-
-EVENTS_SHOWN = 50
 
 
 @require_GET
@@ -48,6 +49,7 @@ def detail_page(request: HttpRequest, pk: int, refusal: ValidationError | None =
     context = _live_context(request, benchmark)
     context |= {
         **images_context(request, context["shown"], context["access"]),
+        "archive": archive_of(request.user, benchmark),
         "texts": live_texts(),
         "priorities": priority_choices(request.user),
         "keeping": Keeping(benchmark, request.user, request.POST if refusal else None, refusal),
@@ -101,11 +103,16 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
         # With one method the table has all figures; the plot shows the one that is asked for.
         keys = {shown.figure.key} if shown.single else None
         charts["distribution"] = distribution(shown.units(), kind, keys)
+    progress = progress_of(benchmark)
+    is_owner = benchmark.owner_id == request.user.pk
+    has_ended_well = benchmark.state == Benchmark.State.SUCCEEDED
     return {
         "benchmark": benchmark,
-        "is_owner": benchmark.owner_id == request.user.pk,
+        "is_owner": is_owner,
         "access": Access(request.user, benchmark),
-        "progress": progress_of(benchmark),
+        "progress": progress,
+        "may_try_again": is_owner and has_ended_well and progress.shards_set_aside > 0,
+        "troubles": troubles_of(benchmark),
         "missing_label": missing_label(benchmark),
         "shown": shown,
         "experiments": [
@@ -141,7 +148,7 @@ def _live_context(request: HttpRequest, benchmark: Benchmark) -> dict[str, Any]:
         ],
         "environments": environments_of(benchmark),
         "seconds": working_seconds(benchmark),
-        "events": benchmark.events.exclude(kind="figures").order_by("-seq")[:EVENTS_SHOWN],
+        "log": LogPage.of(benchmark, request.GET.get("log", "")),
     }
 
 

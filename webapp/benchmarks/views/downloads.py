@@ -6,13 +6,17 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from webapp.benchmarks import exports
+from webapp.benchmarks.archives import archive_jobs, ready_archive, request_archive
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.selectors import benchmarks_for
 from webapp.common.streaming import lines_response, zip_response
+from webapp.jobs.models import Job
+from webapp.jobs.services import cancel_job
 
 MOST_AT_ONCE = 5000
 """Images; tables of more begin to arrive before they are complete."""
@@ -65,21 +69,41 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
     return _attachment(text, f"benchmark-{pk}.txt", "text/plain; charset=utf-8")
 
 
+@require_POST
+@login_required
+def make_archive(request: HttpRequest, pk: int) -> HttpResponse:
+    """Has everything packed by a job, which the benchmark's page shows."""
+    request_archive(owner=request.user, benchmark=_benchmark(request, pk))
+    return _to_files(pk)
+
+
+@require_POST
+@login_required
+def cancel_archive(request: HttpRequest, pk: int) -> HttpResponse:
+    for job in archive_jobs(request.user, _benchmark(request, pk)).filter(state__in=Job.OPEN):
+        cancel_job(job)
+    return _to_files(pk)
+
+
 @require_GET
 @login_required
 def archive(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Everything in one ZIP, plots included."""
+    """The newest ZIP with everything that was made for the member; where there is none the page says how to get one."""
     benchmark = _benchmark(request, pk)
-    try:
-        return archive_response(request, benchmark)
-    except exports.ArchiveFailed as problem:
-        messages.error(request, _("The archive could not be made: %(problem)s") % {"problem": problem})
-        return redirect("benchmarks:detail", pk=pk)
+    job = ready_archive(request.user, benchmark)
+    if job is None:
+        messages.info(request, _("There is no ZIP at the moment: have it made here first."))
+        return _to_files(pk)
+    return archive_response(request, benchmark, job)
 
 
-def archive_response(request: HttpRequest, benchmark: Benchmark) -> HttpResponseBase:
-    """The archive of what there is now, made if need be. Raises ArchiveFailed."""
-    return zip_response(request, exports.archive_path(benchmark), f"benchmark-{benchmark.pk}.zip")
+def archive_response(request: HttpRequest, benchmark: Benchmark, job: Job) -> HttpResponseBase:
+    """The file of an archive that is ready."""
+    return zip_response(request, job.path, f"benchmark-{benchmark.pk}.zip")
+
+
+def _to_files(pk: int) -> HttpResponse:
+    return redirect(reverse("benchmarks:detail", args=[pk]) + "#files-title")
 
 
 def _benchmark(request: HttpRequest, pk: int) -> Benchmark:

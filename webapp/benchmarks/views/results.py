@@ -17,14 +17,16 @@ from webapp.benchmarks.payloads import explanation_payload
 from webapp.benchmarks.results import columns_of
 from webapp.benchmarks.selectors import benchmarks_for
 from webapp.benchmarks.sharing import may_see_images
+from webapp.benchmarks.specification import preprocessing_under
 from webapp.benchmarks.studio_links import studio_address
+from webapp.studio.preprocessings import written
 from webapp.studio.services import explain_benchmark_images
 
 
 @require_GET
 @login_required
 def images(request: HttpRequest, pk: int) -> HttpResponse:
-    """The table of images alone; `sort` and `page` in the address are those of the benchmark's page."""
+    """The table of images alone; `sort`, `page`, `find` and `class` in the address are the page's."""
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
     shown = ExperimentPage(benchmark, request.GET)
     context = {"benchmark": benchmark, "shown": shown, **images_context(request, shown)}
@@ -34,7 +36,7 @@ def images(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @login_required
 def classes(request: HttpRequest, pk: int) -> HttpResponse:
-    """The table of classes alone; `class_sort` and `class_page` in the address are those of the benchmark's page."""
+    """The table of classes alone; `class_sort` and `class_page` in the address are the page's."""
     benchmark = get_object_or_404(benchmarks_for(request.user), pk=pk)
     shown = ExperimentPage(benchmark, request.GET)
     context = {"benchmark": benchmark, "shown": shown, "classes": shown.classes()}
@@ -45,13 +47,22 @@ def images_context(
     request: HttpRequest, shown: ExperimentPage, access: Access | None = None
 ) -> dict[str, Any]:
     access = access or Access(request.user, shown.benchmark)
-    table = image_table(shown.units(), request.GET.get("sort", ""), request.GET.get("page", ""))
+    asked = {name: request.GET.get(name, "") for name in ("sort", "page", "find")}
+    table = image_table(shown.units(), **asked, class_name=request.GET.get("class", ""))
     if access.images:
         chosen = shown.maps if not shown.single else [0]
+        applied = written(preprocessing_under(shown.benchmark.specification, shown.index))
         for row in table.rows:
-            row["studio"] = studio_address(shown.benchmark, chosen, row["image"], row["target"])
+            row["studio"] = studio_address(shown.benchmark, chosen, row["image"], row["target"], applied)
     return {
         "table": table,
+        # What a search leaves as it is.
+        "rest_of_address": [
+            (name, value)
+            for name, values in request.GET.lists()
+            if name not in ("find", "class", "page")
+            for value in values
+        ],
         "images_visible": access.images,
         "shards_done": shown.benchmark.shards.filter(state=Shard.State.DONE).count(),
     }
@@ -81,7 +92,11 @@ def asked_maps(request: HttpRequest, benchmark: Benchmark, place: tuple[int, int
         # The service answers by image: classes of one image are asked for one after the other.
         turn = dict(reversed(wanted))
         explanations = explain_benchmark_images(
-            owner=request.user, benchmark=benchmark, images=turn.items(), method_index=place[0]
+            owner=request.user,
+            benchmark=benchmark,
+            images=turn.items(),
+            method_index=place[0],
+            experiment_index=place[1],
         )
         found += [
             {

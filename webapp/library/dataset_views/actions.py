@@ -26,6 +26,7 @@ from webapp.library.dataset_views.pages import FORMAT_TITLES
 from webapp.library.models import Dataset
 from webapp.library.open_datasets import without_path
 from webapp.library.selectors import datasets_for
+from webapp.reasons.showing import shown_reason
 
 MEBIBYTE = 1024**2
 PROBLEMS_OF_DRY_RUN = 50
@@ -88,7 +89,10 @@ def register(request: HttpRequest) -> HttpResponse:
                 found = dry_run(form.cleaned_data["format"], path)
             else:
                 registered = services.register_folder(
-                    name=form.cleaned_data["name"].strip(), format=form.cleaned_data["format"], path=path
+                    name=form.cleaned_data["name"].strip(),
+                    format=form.cleaned_data["format"],
+                    path=path,
+                    asked_by=request.user,
                 )
                 messages.success(request, _("%(name)s is registered. A worker now reads every file.")
                     % {"name": registered.name})  # fmt: skip
@@ -96,7 +100,7 @@ def register(request: HttpRequest) -> HttpResponse:
         except ValidationError as refusal:
             add_refusal(form, refusal)
         except (SaliscopeError, OSError) as problem:
-            form.add_error("path", str(problem))
+            form.add_error("path", shown_reason(str(problem)))
     context = {
         "form": form,
         "found": found,
@@ -135,7 +139,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         same = open_dataset(row.format, row.path).fingerprint() == row.fingerprint
     except (SaliscopeError, OSError) as problem:
-        reason = without_path(str(problem), row.path)
+        reason = shown_reason(without_path(str(problem), row.path))
         messages.error(request, _("The data set can't be read now: %(reason)s") % {"reason": reason})
     else:
         if same:
@@ -149,7 +153,17 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def look_again(request: HttpRequest, pk: int) -> HttpResponse:
-    services.look_again(get_object_or_404(Dataset.objects.owned_by(request.user), pk=pk))
+    row = get_object_or_404(Dataset.objects.owned_by(request.user), pk=pk)
+    services.look_again(row, asked_by=request.user)
+    return redirect("library:dataset", pk=pk)
+
+
+@require_POST
+@login_required
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Dataset.objects.stoppable_by(request.user), pk=pk)
+    if not services.cancel_dataset(row):
+        messages.warning(request, _("%(name)s is not being prepared any more.") % {"name": row.name})
     return redirect("library:dataset", pk=pk)
 
 

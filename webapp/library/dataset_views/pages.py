@@ -26,7 +26,6 @@ from webapp.library.truth import Colours, ShownImage, images_with, shown_image
 DATASETS_PER_PAGE, CLASSES_PER_PAGE, PROBLEMS_PER_PAGE, IMAGES_PER_PAGE, IMAGES_AT_FIRST = 50, 25, 50, 24, 8
 LAYERS = ("boxes", "masks", "labels")
 FORMAT_TITLES = {each.key: each.title for each in FORMATS}
-NOT_READY = (Dataset.State.WAITING, Dataset.State.PREPARING)
 
 
 @require_GET
@@ -34,7 +33,7 @@ NOT_READY = (Dataset.State.WAITING, Dataset.State.PREPARING)
 def datasets(request: HttpRequest) -> HttpResponse:
     found = selectors.listed_datasets(request.user, request.GET)
     page = Paginator(found, DATASETS_PER_PAGE).get_page(request.GET.get("page"))
-    waited_for = [each.pk for each in page.object_list if each.state in NOT_READY]
+    waited_for = [each.pk for each in page.object_list if each.is_being_prepared]
     context = {
         "page": page,
         "rows": [(each, FORMAT_TITLES.get(each.format, "")) for each in page.object_list],
@@ -58,7 +57,7 @@ def dataset_page(request: HttpRequest, found: Dataset) -> HttpResponse:
         "dataset": found,
         "format_title": FORMAT_TITLES.get(found.format, ""),
         "may_change": Dataset.objects.owned_by(request.user).filter(pk=found.pk).exists(),
-        "socket": socket_address([found.pk] if found.state in NOT_READY else []),
+        "socket": socket_address([found.pk] if found.is_being_prepared else []),
         "uses": uses_of(found),
     }
     if found.is_ready:

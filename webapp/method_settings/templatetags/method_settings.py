@@ -8,8 +8,9 @@ from typing import Any
 
 from django import template
 
+from saliency_core.enhancement.description import ENHANCEMENT_KEY
 from webapp.benchmarks.method_form import MethodForm
-from webapp.method_settings.applying import state_of
+from webapp.method_settings.applying import OTHER, OWN, state_of
 from webapp.method_settings.selectors import OwnSettings
 from webapp.method_settings.values import written_all
 from webapp.studio.choices import Choice
@@ -34,10 +35,10 @@ class Note:
 def own_note(choice: Choice, form: SettingsForm) -> Note:
     """How a form of the studio stands to the member's own settings."""
     own = choice.own or OwnSettings(None, {})
-    state = state_of(own, form.key, form.values()) if form.is_valid() else ""
+    state = state_of(own, form.method, form.values()) if form.is_valid() else ""
     mine, usual = (
-        {f"{form.key}-{name}": text for name, text in written_all(form.key, values).items()}
-        for values in (own.differences(form.key), {})
+        {f"{form.key}-{name}": text for name, text in written_all(form.method, values).items()}
+        for values in (own.differences(form.method), {})
     )
     gone: dict[str, Any] = dict.fromkeys(usual)
     changed = {name: text for name, text in mine.items() if text != usual[name]}
@@ -53,8 +54,12 @@ def own_note(choice: Choice, form: SettingsForm) -> Note:
 
 @register.simple_tag
 def own_state_of_method(own: OwnSettings, method: MethodForm) -> str:
-    """How a method of the form of a benchmark stands to the member's own settings."""
-    return state_of(own, method.description.key, method.variants()[0]["parameters"])
+    """How a method of a benchmark's form, with its enhancement if it has one, stands to the member's own settings."""
+    entry = method.variants()[-1]
+    states = [state_of(own, method.description.key, entry["parameters"])]
+    if entry["enhancement"] is not None:
+        states.append(state_of(own, ENHANCEMENT_KEY, entry["enhancement"]))
+    return OTHER if OTHER in states else OWN if OWN in states else ""
 
 
 @register.filter

@@ -43,6 +43,7 @@ def generate(request: HttpRequest) -> HttpResponse:
             source=choice.source,
             target=choice.target,
             methods=choice.specified(),
+            preprocessing=choice.preprocessing,
         )
     except ValidationError as refusal:
         return studio_page(request, choice, mode, refusal.messages)
@@ -61,7 +62,10 @@ def predict(request: HttpRequest) -> HttpResponse:
         return studio_page(request, choice, mode, [_("Choose an image first.")])
     try:
         prediction = ask_for_prediction(
-            owner=request.user, classifier=choice.classifier, source=choice.source
+            owner=request.user,
+            classifier=choice.classifier,
+            source=choice.source,
+            preprocessing=choice.preprocessing,
         )
     except ValidationError as refusal:
         return studio_page(request, choice, mode, refusal.messages)

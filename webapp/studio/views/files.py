@@ -16,8 +16,9 @@ from saliency_core.errors import SaliscopeError
 from webapp.library.models import Classifier, Dataset
 from webapp.library.open_datasets import opened
 from webapp.library.selectors import datasets_for
-from webapp.studio.choices import read_choice
+from webapp.studio.choices import Choice, read_choice
 from webapp.studio.models import Explanation, Picture, State
+from webapp.studio.permalinks import PREPROCESSING
 from webapp.studio.services import explanation_folder
 from webapp.studio.sources import Source, known_mask
 
@@ -56,9 +57,9 @@ def _map_file(request: HttpRequest, pk: int, name: str) -> bytes:
 @kept_by_browsers
 def framed(request: HttpRequest) -> HttpResponse:
     """The image that the address names, as the model sees it, before normalisation."""
-    classifier, source = _model_and_image(request)
+    choice, _classifier, source = _model_and_image(request)
     try:
-        seen = Preprocessing.from_dict(classifier.preprocessing).framed(source.pixels())
+        seen = Preprocessing.from_dict(choice.preprocessing).framed(source.pixels())
     except (SaliscopeError, OSError) as problem:
         raise Http404(str(problem)) from None
     return _picture(seen, "PNG")
@@ -69,21 +70,21 @@ def framed(request: HttpRequest) -> HttpResponse:
 @kept_by_browsers
 def mask(request: HttpRequest) -> HttpResponse:
     """Where the object is, white on black, as the model sees the image; not found where the data set does not know."""
-    classifier, source = _model_and_image(request)
-    found = known_mask(source, classifier, read_choice(request.user, request.GET).target)
+    choice, classifier, source = _model_and_image(request)
+    found = known_mask(source, classifier, choice.target, choice.preprocessing)
     if found is None:
         raise Http404
     return _picture(Image.fromarray(found.mask), "PNG")
 
 
-def _model_and_image(request: HttpRequest) -> tuple[Classifier, Source]:
+def _model_and_image(request: HttpRequest) -> tuple[Choice, Classifier, Source]:
     wanted = QueryDict(mutable=True)
-    for name in ("model", "dataset", "image", "picture", "class"):
+    for name in ("model", "dataset", "image", "picture", "class", PREPROCESSING):
         wanted[name] = request.GET.get(name, "")
     choice = read_choice(request.user, wanted)
     if choice.classifier is None or choice.source is None:
         raise Http404
-    return choice.classifier, choice.source
+    return choice, choice.classifier, choice.source
 
 
 @require_GET

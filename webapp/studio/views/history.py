@@ -47,7 +47,7 @@ class KeptMap:
 @require_GET
 @login_required
 def history(request: HttpRequest) -> HttpResponse:
-    own = Explanation.objects.visible_to(request.user).order_by("-pk")
+    own = Explanation.objects.visible_to(request.user).filter(listed=True).order_by("-pk")
     rows = own.select_related("classifier", "dataset", "picture").defer("curves", "dataset__problems")
     if request.GET.get("pinned"):
         rows = rows.filter(pinned=True)
@@ -66,7 +66,7 @@ def history(request: HttpRequest) -> HttpResponse:
 @login_required
 def change(request: HttpRequest) -> HttpResponse:
     """Pins, unpins or deletes (`do`) the maps that are ticked (`map`), or deletes all that are not pinned."""
-    own = Explanation.objects.visible_to(request.user)
+    own = Explanation.objects.visible_to(request.user).filter(listed=True)
     ticked = own.filter(pk__in=numbers_of(request.POST.getlist("map")))
     wanted = request.POST.get("do", "")
     if wanted in ("pin", "unpin"):

@@ -11,15 +11,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from saliency_core.experiments.base import protocol
+from saliency_core.classifiers.preprocessing import Preprocessing
 from saliency_core.rendering.colour_maps import COLOUR_MAPS
-from webapp.studio.asking import CURVES, prediction_digest
+from webapp.benchmarks.protocol_facts import framing
+from webapp.studio.asking import curves_protocol, prediction_digest
 from webapp.studio.choices import Choice, read_choice, ready_classifiers
 from webapp.studio.gallery import gallery_for
 from webapp.studio.models import Explanation, Prediction, State
+from webapp.studio.permalinks import PREPROCESSING
 from webapp.studio.pictures import MOST_BYTES, MOST_PIXELS
 from webapp.studio.sources import class_names_of, known_mask
-from webapp.studio.tiles import Tile, tile_of, tiles_for
+from webapp.studio.tiles import Tile, rules_title, tile_of, tiles_for
 
 CLASSES_FOUND = 20
 MAPS, CUT_OUTS = "maps", "cut-outs"
@@ -63,7 +65,8 @@ def studio_page(
         "socket": _socket(tiles, prediction),
         "texts": _texts(),
         "sheet": _sheet_texts(choice, prediction),
-        "protocol": _protocol(),
+        "protocol": _protocol(choice),
+        "applied": _applied(choice),
         "colour_maps": COLOUR_MAPS,
         "limits": {
             "bytes": MOST_BYTES,
@@ -77,10 +80,11 @@ def studio_page(
 @require_GET
 @login_required
 def tile(request: HttpRequest, pk: int) -> HttpResponse:
-    """One map of the page, as it is now; `mode` as the page's."""
+    """One map of the page, as it is now; `mode`, `name` and `beside` as the page has them (see Tile)."""
     own = Explanation.objects.visible_to(request.user).select_related("classifier")
     row = get_object_or_404(own, pk=pk)
-    context = {"tile": tile_of(row), **_place(request.GET.get("mode", ""))}
+    shown = tile_of(row, request.GET.get("name", "")[:80], request.GET.getlist("beside")[:40])
+    context = {"tile": shown, **_place(request.GET.get("mode", ""))}
     return render(request, "studio/parts/tile.html", context)
 
 
@@ -131,7 +135,8 @@ def _prediction(request: HttpRequest, choice: Choice) -> Prediction | None:
     if choice.classifier is None or choice.source is None:
         return None
     own = Prediction.objects.visible_to(request.user)
-    prediction = own.filter(digest=prediction_digest(choice.classifier, choice.source)).first()
+    digest = prediction_digest(choice.classifier, choice.source, choice.preprocessing)
+    prediction = own.filter(digest=digest).first()
     if choice.target is None and prediction is not None and prediction.classes:
         # The most probable class is meant until another one is chosen.
         choice.target = prediction.classes[0][0]
@@ -173,7 +178,7 @@ def _mask(choice: Choice) -> dict[str, str] | None:
     """Address and name of the mask that cut-outs are compared with."""
     if choice.classifier is None or choice.source is None:
         return None
-    known = known_mask(choice.source, choice.classifier, choice.target)
+    known = known_mask(choice.source, choice.classifier, choice.target, choice.preprocessing)
     if known is None:
         return None
     title = _("the mask of “%(label)s”") % {"label": known.label} if known.label else _("the object's mask")
@@ -184,6 +189,7 @@ def _file_address(name: str, choice: Choice) -> str:
     if choice.classifier is None or choice.source is None:
         return ""
     short = Choice(choice.query, choice.classifier, choice.source, choice.target)
+    short.asked_preprocessing = choice.asked_preprocessing
     if name == "studio:framed":
         # The same picture whatever the class is.
         short.target = None
@@ -199,11 +205,31 @@ def _socket(tiles: list[Tile], prediction: Prediction | None) -> str:
     return f"/ws/studio/?{'&'.join(open_rows)}" if open_rows else ""
 
 
-def _protocol() -> dict[str, Any]:
-    """What of the protocol of the curves the browser needs to show a perturbed image."""
-    rules = protocol(*CURVES)
+def _applied(choice: Choice) -> dict[str, Any] | None:
+    """The preprocessing that is applied; `own_address`: the page with the model's own, where that is another one."""
+    if choice.classifier is None:
+        return None
+    applied, own = (
+        Preprocessing.from_dict(each) for each in (choice.preprocessing, choice.classifier.preprocessing)
+    )
+    others = [] if applied == own else [choice.address(**{PREPROCESSING: None})]
     return {
-        "name": rules.name,
+        "name": applied.name,
+        "framing": framing(applied),
+        "own_name": own.name,
+        "same_geometry": applied.name == own.name,
+        "own_address": others[0] if others else "",
+    }
+
+
+def _protocol(choice: Choice) -> dict[str, Any] | None:
+    """What of the rules of the curves the browser needs to show a perturbed image; `mean`: the colour, 0 to 255."""
+    if choice.classifier is None:
+        return None
+    rules = curves_protocol(choice.classifier, choice.preprocessing)
+    return {
+        "name": rules_title(rules),
+        "mean": [round(255 * share) for share in choice.preprocessing["mean"]],
         "step_pixels": rules.step_pixels,
         "canvas": {"insertion": rules.insertion_canvas, "deletion": rules.deletion_canvas},
         "kernel": rules.blur_kernel,

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         folder.mkdir(parents=True, mode=0o700)
         try:
             databases.dump(folder)
-            files.copy_state(settings.STATE_DIR, folder)
+            vanished = files.copy_state(settings.STATE_DIR, folder)
             applied = sorted(
                 f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations()
             )
@@ -47,4 +47,8 @@ class Command(BaseCommand):
             if isinstance(problem, (databases.DatabaseProblem, OSError)):
                 raise CommandError(str(problem)) from problem
             raise
+        if vanished:
+            self.stdout.write(
+                f"Passed over, as they were removed meanwhile: {len(vanished)} files, such as {vanished[0]}."
+            )
         self.stdout.write(f"Written to {folder}. It holds the secret key and password hashes: keep it safe.")

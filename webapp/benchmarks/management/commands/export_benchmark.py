@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from saliency_core.errors import SaliscopeError
-from webapp.benchmarks.exports import write_archive
+from webapp.benchmarks.archive_writing import write_archive
 from webapp.benchmarks.models import Benchmark
 
 

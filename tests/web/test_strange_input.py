@@ -1,0 +1,32 @@
+"""Forms and addresses that say what no page says: refused with a reason, never an error of the server."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.web import factories
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("name", ["theme", "language"])
+@pytest.mark.parametrize("address", ["x", "a\0b", "-1", "9" * 30, "//elsewhere.org", "accounts:account"])
+def test_only_an_address_of_this_server_is_gone_back_to(client: Client, name: str, address: str) -> None:
+    answer = client.post(reverse(f"accounts:{name}"), {name: "dark", "next": address})
+    assert (answer.status_code, answer["Location"]) == (302, reverse("accounts:home"))
+    back = client.post(reverse(f"accounts:{name}"), {name: "dark", "next": "/benchmarks/?q=x"})
+    assert back["Location"] == "/benchmarks/?q=x"
+
+
+@pytest.mark.parametrize("field", ["also", "classifier", "dataset", "subset_seed"])
+@pytest.mark.parametrize("value", ["9" * 30, "a\0b", "-1", "nan", "²"])
+def test_a_new_benchmark_says_what_is_no_choice(client: Client, field: str, value: str) -> None:
+    member = factories.member()
+    client.force_login(member)
+    model, dataset = factories.classifier(), factories.dataset()
+    sent = {"classifier": model.pk, "dataset": dataset.pk, "number_of_images": "10", "subset_seed": "0"}
+    answer = client.post(reverse("benchmarks:new"), sent | {field: value})
+    assert answer.status_code == 422
+    assert field in answer.context["form"].errors

@@ -1,0 +1,1 @@
+"""Why something failed, in the language of whoever reads it."""
