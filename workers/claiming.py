@@ -25,7 +25,7 @@ from webapp.benchmarks.limits import is_at_limit, owners_at_limit
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode, WorkerTrouble
 from webapp.benchmarks.selectors import benchmark_workers
 from webapp.benchmarks.subsets import chosen_images
-from webapp.common.database import locked, locked_skipping, now_plus
+from webapp.common.database import ClockTime, locked, locked_skipping, now_plus
 from workers.patience import AWAY
 from workers.shard_sizes import fit_to_device, split
 from workers.troubles import resting_from
@@ -169,9 +169,11 @@ def _another_should_try(shard: Shard, node: WorkerNode) -> bool:
 
 
 def _note_turn(owner_id: int) -> None:
-    """One statement in nearly every case: every claim of the member waits for this row."""
-    if not Turn.objects.filter(owner_id=owner_id).update(served_at=Now()):
-        Turn.objects.update_or_create(owner_id=owner_id, defaults={"served_at": Now()})
+    """One statement in nearly every case: every claim of the member waits for this row. Whoever waited long was still
+    served just now: with an earlier time the member would be next again.
+    """
+    if not Turn.objects.filter(owner_id=owner_id).update(served_at=ClockTime()):
+        Turn.objects.update_or_create(owner_id=owner_id, defaults={"served_at": ClockTime()})
 
 
 def still_ours(claim: Claim) -> bool:

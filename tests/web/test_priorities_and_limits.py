@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connections
+from django.db import connections, transaction
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
@@ -17,10 +19,11 @@ from tests.web import factories
 from tests.web.api_calls import administrator, script_of
 from webapp.accounts.models import User
 from webapp.benchmarks import transitions
-from webapp.benchmarks.models import Benchmark, Shard, WorkerNode
+from webapp.benchmarks.models import Benchmark, Shard, Turn, WorkerNode
 from webapp.benchmarks.priorities import set_priority
 from webapp.benchmarks.queue import queue_for
 from webapp.benchmarks.services import resume_benchmark
+from webapp.common.database import database_time
 from webapp.library.models import ForwardRate
 from workers.claiming import claim_shard, deliver, work_waits
 from workers.planning import plan_queued_benchmarks
@@ -57,21 +60,44 @@ def test_whoever_comes_after_two_thousand_shards_waits_for_one() -> None:
 
 def test_several_workers_serve_members_in_turn_too() -> None:
     long = in_shards_of_one_image(factories.member(), 200)
-    short = in_shards_of_one_image(factories.member(), 20)
+    short = in_shards_of_one_image(factories.member(), 40)
     nodes = [factories.node() for _ in range(4)]
 
     def claim_some(node: WorkerNode) -> list[int]:
         try:
-            return [claim_shard(node).benchmark_id for _ in range(11)]
+            return [claim_shard(node).benchmark_id for _ in range(22)]
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(4) as pool:
         served = [number for numbers in pool.map(claim_some, nodes) for number in numbers]
-    # Of 44 claims every second would be the short one's, of which there are 20. Four workers that look at the same
-    # moment may take two of one member in a row, never more than there are workers.
-    assert served.count(short.pk) >= 18
-    assert served.count(long.pk) == 44 - served.count(short.pk)
+    # Of 88 claims every second would be the short one's, of which there are 40. Workers that look at the same moment
+    # may take several of one member in a row; the others of that moment come right after.
+    assert served.count(short.pk) >= 32
+    assert served.count(long.pk) == 88 - served.count(short.pk)
+
+
+def test_who_waited_for_another_claim_was_served_when_that_ended() -> None:
+    owner = factories.member()
+    in_shards_of_one_image(owner, 3)
+    nodes = [factories.node(), factories.node()]
+    claim_shard(nodes[0])
+
+    def claim() -> None:
+        try:
+            claim_shard(nodes[1])
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Turn.objects.filter(owner=owner).update(served_at=F("served_at"))
+            waiting = pool.submit(claim)
+            time.sleep(0.5)
+            assert not waiting.done()
+            released = database_time()
+        waiting.result()
+    assert Turn.objects.get(owner=owner).served_at >= released
 
 
 # --- priority ------------------------------------------------------------------------------------------------

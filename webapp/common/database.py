@@ -6,13 +6,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, models
-from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models import DateTimeField, ExpressionWrapper, Func
 from django.db.models.functions import Now
 
 
 def now_plus(seconds: float) -> ExpressionWrapper:
     """The database's time in so many seconds: machines' own clocks may differ."""
     return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
+
+
+class ClockTime(Func):
+    """The database's time at the moment of writing. Now() is when the statement began, which may have waited for a row
+    that others kept.
+    """
+
+    function = "clock_timestamp"
+    arity = 0
+    output_field = DateTimeField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Its one writer has not waited inside the statement."""
+        return Now().as_sqlite(compiler, connection, **context)
 
 
 def database_time() -> datetime:
