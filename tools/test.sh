@@ -10,6 +10,6 @@ if [ "$#" -gt 0 ]; then
 fi
 status=0
 "$python" -m pytest -n 2 --dist worksteal -q tests/core || status=$?
-"$python" -m pytest -n 2 --dist worksteal -q --ignore=tests/core --ignore=tests/system tests || status=$?
+"$python" -m pytest -n 2 --dist worksteal -q -m "not long" --ignore=tests/core --ignore=tests/system tests || status=$?
 "$python" -m pytest -q -m "not long" tests/system || status=$?
 exit "$status"

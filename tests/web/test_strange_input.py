@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -30,3 +32,18 @@ def test_a_new_benchmark_says_what_is_no_choice(client: Client, field: str, valu
     answer = client.post(reverse("benchmarks:new"), sent | {field: value})
     assert answer.status_code == 422
     assert field in answer.context["form"].errors
+
+
+@pytest.mark.parametrize("field", ["name", "notes", "tags"])
+def test_what_no_database_keeps_is_not_written_on_a_benchmark(client: Client, field: str) -> None:
+    benchmark = factories.queued_benchmark(factories.member(), 1)
+    client.force_login(benchmark.owner)
+    answer = client.post(reverse("benchmarks:label", kwargs={"pk": benchmark.pk}), {field: "a\0b"})
+    assert answer.status_code == 422
+    assert "characters that can't be kept" in html.unescape(answer.content.decode())
+
+
+@pytest.mark.parametrize("name", ["library:datasets", "comparisons:compare", "benchmarks:list", "library:classifiers"])
+def test_a_search_passes_over_what_no_text_holds(client: Client, name: str) -> None:
+    client.force_login(factories.member())
+    assert client.get(reverse(name), {"q": "a\0b"}).status_code == 200

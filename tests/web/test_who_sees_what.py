@@ -434,11 +434,7 @@ PEOPLE = ("nobody", "stranger", "guest", "administrator", "owner")
 
 @pytest.fixture
 def lab(settings: Any, tmp_path: Path) -> SimpleNamespace:
-    settings.STATE_DIR = tmp_path
-    settings.UPLOADS_DIR, settings.EXPLANATIONS_DIR = tmp_path / "uploads", tmp_path / "maps"
-    # More are asked here than a member may ask in a minute.
-    settings.API_THROTTLE_RATES = dict.fromkeys(settings.API_THROTTLE_RATES, "100000/minute")
-    return build(tmp_path)
+    return build(settings, tmp_path)
 
 
 def client_of(lab: Any, person: str) -> Client:

@@ -151,12 +151,16 @@ def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, URLPattern]]:
             yield f"{prefix}{each.name or each.pattern}", each
 
 
-def build(folder: Path) -> SimpleNamespace:
+def build(settings: Any, folder: Path) -> SimpleNamespace:
     """People (owner, guest, stranger, administrator) and one of everything that `owner` has.
 
     Things that can be shared are dictionaries by how they are: only one's own, shared with `guest` by name, shared with
-    the lab.
+    the lab. Files lie in `folder`.
     """
+    settings.STATE_DIR = folder
+    settings.UPLOADS_DIR, settings.EXPLANATIONS_DIR = folder / "uploads", folder / "maps"
+    # More are asked here than a member may ask in a minute.
+    settings.API_THROTTLE_RATES = dict.fromkeys(settings.API_THROTTLE_RATES, "100000/minute")
     owner, guest, stranger, admin = (
         factories.member(),
         factories.member(),

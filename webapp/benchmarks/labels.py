@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from webapp.benchmarks.models import Benchmark, BenchmarkTag
+from webapp.common.text import CANNOT_BE_KEPT, UNSTORABLE
 
 MOST_TAGS = 20
 LONGEST_NAME = 120
@@ -38,6 +39,8 @@ def label_problems(
                 _("At most %(most)s characters; these are %(count)s. Shorten it.")
                 % {"most": f"{most:,}", "count": f"{len(value):,}"}
             ]
+        elif value is not None and UNSTORABLE.search(value):
+            problems[field] = [str(CANNOT_BE_KEPT)]
     chosen = tidy_tags(tags or ())
     long = [tag for tag in chosen if len(tag) > LONGEST_TAG]
     if long:
@@ -45,6 +48,8 @@ def label_problems(
             _("“%(tag)s” is too long: a tag has at most %(most)d characters.")
             % {"tag": f"{long[0][:20]}…", "most": LONGEST_TAG}
         ]
+    elif any(UNSTORABLE.search(tag) for tag in chosen):
+        problems["tags"] = [str(CANNOT_BE_KEPT)]
     elif len(chosen) > MOST_TAGS:
         problems["tags"] = [
             _("A benchmark takes at most %(most)d tags; these are %(count)d.")

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from webapp.accounts.models import User
 from webapp.benchmarks.models import Benchmark, BenchmarkPin, SavedView
+from webapp.common.text import CANNOT_BE_KEPT, UNSTORABLE
 
 MOST_VIEWS = 50
 MOST_PINS = 50
@@ -66,6 +67,8 @@ def pin_benchmark(benchmark: Benchmark, *, user: User, pinned: bool) -> None:
 
 def _checked_name(name: str) -> str:
     name = " ".join(name.split())
+    if UNSTORABLE.search(name):
+        raise ValidationError(CANNOT_BE_KEPT)
     if not name:
         raise ValidationError(_("Give the view a name."))
     if len(name) > LONGEST_NAME:

@@ -14,6 +14,7 @@ from saliency_core.experiments.base import experiment_description
 from webapp.benchmarks.sharing import may_see_images
 from webapp.benchmarks.views.detail import chart_texts, live_texts
 from webapp.benchmarks.views.results import asked_maps
+from webapp.common.text import storable
 from webapp.comparisons import downloads
 from webapp.comparisons.choice import MOST_RESULTS, read_choice
 from webapp.comparisons.page import ComparisonPage
@@ -38,7 +39,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         return redirect(f"{reverse('comparisons:compare')}?{choice.address()}")
     page = ComparisonPage(request.user, choice)
     charts = page.charts()
-    text = request.GET.get("q", "").strip()[:100]
+    text = storable(request.GET.get("q", "")).strip()[:100]
     everything = request.GET.get("settings") == "all"
     context = {
         "choice": choice,

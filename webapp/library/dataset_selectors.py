@@ -14,6 +14,7 @@ from saliency_core.datasets.survey import Survey
 from saliency_core.errors import SaliscopeError
 from webapp.accounts.models import User
 from webapp.benchmarks.class_mappings import builtin_mapping, mapping_between
+from webapp.common.text import storable
 from webapp.library.models import Classifier, Dataset
 from webapp.library.open_datasets import surveyed
 from webapp.library.selectors import classifiers_for
@@ -37,7 +38,7 @@ def listed_datasets(user: User, query: QueryDict) -> QuerySet[Dataset]:
     `q`: part of the name or format; `whose`: "own" or "lab"; `truth`: a kind of ground truth; `order`.
     """
     found = Dataset.objects.visible_to(user).select_related("owner")
-    words = query.get("q", "").strip()
+    words = storable(query.get("q", "")).strip()
     if words:
         found = found.filter(Q(name__icontains=words) | Q(format__icontains=words))
     if query.get("whose") == "own":

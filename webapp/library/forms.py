@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any
 
 from django import forms
@@ -17,12 +16,11 @@ from saliency_core.classifiers.architecture_names import did_you_mean, known_nam
 from saliency_core.classifiers.preprocessing import INTERPOLATIONS, PIPELINES, Preprocessing
 from saliency_core.classifiers.published_preprocessing import published_preprocessing
 from webapp.accounts.models import User
+from webapp.common.text import UNSTORABLE
 from webapp.library.models import Classifier
 from webapp.library.services import why_not_accepted
 
 CLASS_NAMES_LIMIT_BYTES = 2_000_000
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""NUL, which PostgreSQL does not keep, and halves of pairs of surrogates, which are no text."""
 
 PIPELINE_TITLES = {
     "squash": gettext_noop("resized to the square as it is"),
