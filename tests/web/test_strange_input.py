@@ -43,7 +43,9 @@ def test_what_no_database_keeps_is_not_written_on_a_benchmark(client: Client, fi
     assert "characters that can't be kept" in html.unescape(answer.content.decode())
 
 
-@pytest.mark.parametrize("name", ["library:datasets", "comparisons:compare", "benchmarks:list", "library:classifiers"])
+@pytest.mark.parametrize(
+    "name", ["library:datasets", "comparisons:compare", "benchmarks:list", "library:classifiers"]
+)
 def test_a_search_passes_over_what_no_text_holds(client: Client, name: str) -> None:
     client.force_login(factories.member())
     assert client.get(reverse(name), {"q": "a\0b"}).status_code == 200
