@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts import services
+from webapp.accounts.languages import between_sentences
 from webapp.accounts.models import User
 from webapp.accounts.sign_in_limits import is_closed_for_all
 from webapp.common.forms import add_refusal
@@ -60,7 +61,7 @@ def user_name_field(**attributes: Any) -> forms.CharField:
 
 def password_rules() -> str:
     """What the password validators ask for, in the reader's language."""
-    return " ".join(str(text) for text in password_validators_help_texts())
+    return between_sentences().join(str(text) for text in password_validators_help_texts())
 
 
 class SignUpForm(forms.Form):
