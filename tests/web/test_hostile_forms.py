@@ -23,7 +23,7 @@ from django.urls import resolve, reverse
 from tests.web.test_who_sees_what import ADDRESSES, ask, client_of
 from tests.web.who_sees_what import Row, build, variants
 
-pytestmark = [pytest.mark.django_db, pytest.mark.long]
+pytestmark = [pytest.mark.django_db, pytest.mark.long, pytest.mark.timeout(900)]
 
 # A byte that is no text, as errors="surrogateescape" has it.
 NO_UTF_8 = "\udcff"
