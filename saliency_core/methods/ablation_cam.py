@@ -26,7 +26,7 @@ class AblationCam(Method):
     zero everywhere has the weight 0 and is not run.
 
     Where everything that reaches the logits passes through the layer, only the network above it runs for each
-    channel: one blank image goes through the part below, and the hook on the layer puts a batch of ablated
+    channel: one blank image a batch goes through the part below, and the hook on the layer puts a batch of ablated
     feature maps in its place. Whether that is so is tried on the images themselves; otherwise (a layer inside a
     residual or dense block) the whole network runs.
 
@@ -85,6 +85,8 @@ class AblationCam(Method):
         """The targets' logits [J] of images number ``image`` [J] without channel ``channel`` [J]."""
         features, blank = recorded.features, torch.zeros_like(images[:1])
         above_only = self._is_bottleneck(scorer, blank, recorded)
+        if above_only:
+            scorer = Scorer.for_features(self.classifier, features.shape[1] + 1, features[0].numel())
         every = torch.arange(features.shape[1], device=features.device)[:, None, None]
         current = image[:0]
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
 
 _BATCHES_AHEAD = 2  # batches handed to the GPU before the callback waits for it
+# Numbers of a layer's output in a batch, 16 MB: 160 outputs of ResNet-18's last block, 41 of VGG19's last convolution.
+_FEATURES_AT_ONCE = 4_000_000
 OUTPUTS: tuple[str, ...] = ("probability", "logit")
 
 
@@ -75,6 +77,16 @@ class Scorer:
         images, and hardly padded.
         """
         return cls(classifier, _even_batch(count, batch_size_of(classifier)))
+
+    @classmethod
+    def for_features(cls, classifier: Classifier, count: int, numbers: int) -> Scorer:
+        """One for jobs that have a layer's output put in (``numbers`` in it for one image), ``count`` of them an image.
+
+        A batch then costs a pass of one picture below the layer, however large it is. So batches are large where
+        outputs are small.
+        """
+        most = max(batch_size_of(classifier), _FEATURES_AT_ONCE // numbers)
+        return cls(classifier, _even_batch(count, most))
 
     def score_images(
         self, images: torch.Tensor, targets: torch.Tensor | None = None, output: str = "probability"
@@ -252,7 +264,8 @@ class Scorer:
         self.batch_halvings.append(
             f"Memory ran out with batches of {self.batch_size * 2}; batches of {self.batch_size} from here on."
         )
-        remember_batch_size(self.classifier, self.precision, self.batch_size)
+        usual = batch_size_of(self.classifier, self.precision)
+        remember_batch_size(self.classifier, self.precision, min(usual, self.batch_size))
         if self.classifier.device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -73,6 +73,16 @@ def test_where_memory_runs_out_half_the_batch_goes_on(tiny_images: torch.Tensor)
     assert batch_size_of(classifier) == 2
 
 
+def test_a_larger_batch_than_usual_that_memory_refuses_leaves_the_usual_one(
+    tiny_images: torch.Tensor,
+) -> None:
+    classifier = Classifier(LittleMemory(), name="little")
+    remember_batch_size(classifier, "fp32", 2)
+    scorer = Scorer(classifier, 6)
+    scorer.score_images(tiny_images, torch.zeros(6, dtype=torch.int64), "logit")
+    assert (scorer.batch_size, batch_size_of(classifier)) == (3, 2)
+
+
 def test_one_picture_too_much_is_an_error() -> None:
     class NoMemory(LittleMemory):
         def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ import torch
 from saliency_core import create_method
 from saliency_core.classifiers.classifier import Classifier
 from saliency_core.classifiers.preprocessing import Preprocessing
+from saliency_core.scoring.batch_size import remember_batch_size
 from tests.core.methods.literal_masking import Network, enlarge
 
 TARGETS = torch.tensor([0, 1, 2, 3, 4, 0])
@@ -62,9 +63,26 @@ def test_only_the_part_above_the_layer_runs_for_each_channel(
         tiny_images, TARGETS
     )
     assert torch.equal(explanation.maps, expected.maps)
-    # Recording, one blank image for the trial, one for each of six batches of 8 copies.
+    # Recording, one blank image for the trial, one for each of six batches of 7: six channels and the untouched image.
     assert below.images == 6 + 1 + 6
-    assert above.images == 6 + 7 + 6 * 8
+    assert above.images == 6 + 7 + 6 * 7
+
+
+def test_batches_above_the_layer_are_large_though_the_networks_are_small(
+    tiny_classifier: Classifier, tiny_images: torch.Tensor
+) -> None:
+    expected = create_method("ablation_cam", tiny_classifier, layer="features.3").explain(
+        tiny_images, TARGETS
+    )
+    remember_batch_size(tiny_classifier, "fp32", 2)
+    model, below = tiny_classifier.model, Counting()
+    model.features = torch.nn.Sequential(below, *model.features)
+    explanation = create_method("ablation_cam", tiny_classifier, layer="features.4").explain(
+        tiny_images, TARGETS
+    )
+    torch.testing.assert_close(explanation.maps, expected.maps)
+    # Recording, one blank image for the trial of every two images, and one for each batch of 7 instead of each of 2.
+    assert below.images == 6 + 3 + 6
 
 
 class Branching(torch.nn.Module):
