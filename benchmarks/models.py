@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from saliency_core.classifiers.architectures import build, find_architecture
 from saliency_core.classifiers.classifier import Classifier
+from saliency_core.classifiers.loading import made_ready
 from saliency_core.experiments.base import Explained
 from saliency_core.lazy import torch
 from saliency_core.methods.registry import create_method
@@ -17,7 +18,7 @@ def random_classifier(name: str, device: str) -> Classifier:
     torch.manual_seed(0)
     architecture = find_architecture(name)
     return Classifier(
-        build(architecture, device=device).eval(),
+        made_ready(build(architecture, device=device).eval()),
         name=architecture.name,
         library=architecture.library,
         device=device,
