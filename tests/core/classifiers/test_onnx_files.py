@@ -55,6 +55,17 @@ def test_a_classifier_with_layers_that_people_recognise(exported: Path) -> None:
     assert len(described["weights_sha256"]) == 64
 
 
+def test_convolutions_are_laid_out_once_and_their_values_stay(exported: Path) -> None:
+    classifier = load_classifier("onnx:Mine", weights=exported, preprocessing=Preprocessing(size=SIZE))
+    plain = [each for each in load_onnx(exported).modules() if isinstance(each, torch.nn.Conv2d)]
+    ready = [each for each in classifier.model.modules() if isinstance(each, torch.nn.Conv2d)]
+    assert len(ready) == len(plain) == 2
+    for before, after in zip(plain, ready, strict=True):
+        assert after.weight.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(after.weight, before.weight)
+        assert not after.weight.requires_grad
+
+
 @pytest.mark.parametrize("key", ["grad_cam", "lrp", "integrated_gradients", "msg_cam", "rise"])
 def test_methods_explain_it_as_the_original(exported: Path, key: str) -> None:
     from saliency_core.classifiers.classifier import Classifier
