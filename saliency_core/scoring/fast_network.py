@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
 from saliency_core.lazy import torch
-from saliency_core.scoring.weights_state import WeightsState, weights_state
+from saliency_core.scoring.weights_state import WeightsState, made_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,13 +110,7 @@ def fast_type(device: torch.device) -> torch.dtype:
 
 def fast_network(model: torch.nn.Module) -> FastNetwork:
     """The copy of a network with the weights it has now: made once, and again when they have changed."""
-    state = weights_state(model)
-    kept = _made.get(model)
-    if kept is not None and kept[0] == state:
-        return kept[1]
-    network = FastNetwork(model)
-    _made[model] = state, network
-    return network
+    return made_once(_made, model, lambda: FastNetwork(model))
 
 
 def can_compile() -> bool:

@@ -13,11 +13,11 @@ import logging
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.lazy import onnxruntime, torch
-from saliency_core.scoring.weights_state import WeightsState, weights_state
+from saliency_core.scoring.weights_state import WeightsState, made_once
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -41,7 +41,7 @@ class RuntimeNetwork:
     """Logits [B, C] for normalised images [B, 3, size, size] in float32; for any others torch's."""
 
     def __init__(self, classifier: Classifier) -> None:
-        self._classifier = classifier
+        self._model = ref(classifier.model)
         self._size = classifier.preprocessing.size
         threads = torch.get_num_threads()
         self._at_once = min(threads, RUNS_AT_ONCE)
@@ -49,9 +49,11 @@ class RuntimeNetwork:
         self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="runtime")
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        if images.shape[2:] != (self._size, self._size) or _is_hooked(self._classifier.model):
+        model = self._model()
+        assert model is not None  # whoever scores has it
+        if images.shape[2:] != (self._size, self._size) or _is_hooked(model):
             # Torch's networks are fastest with channels last.
-            return self._classifier.logits(images.contiguous(memory_format=torch.channels_last))
+            return model(images.contiguous(memory_format=torch.channels_last))
         # Parts of the batch side by side, one thread each and two parts a thread, instead of all threads at one part
         # after the other: they need not wait for each other at every layer, and a thread that is held up holds up
         # no other.
@@ -77,14 +79,7 @@ def runtime_network(classifier: Classifier) -> RuntimeNetwork | None:
     """
     if not classifier.scored_in_bulk or classifier.device.type != "cpu":
         return None
-    model = classifier.model
-    state = weights_state(model)
-    kept = _made.get(model)
-    if kept is not None and kept[0] == state:
-        return kept[1]
-    network = _checked_network(classifier)
-    _made[model] = state, network
-    return network
+    return made_once(_made, classifier.model, lambda: _checked_network(classifier))
 
 
 def _checked_network(classifier: Classifier) -> RuntimeNetwork | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -69,6 +71,20 @@ def test_it_is_made_once_and_again_when_weights_have_changed(
     assert (after - before).abs().max() > 0.1
     with torch.inference_mode():
         torch.testing.assert_close(after, tiny_classifier.logits(tiny_images), rtol=1e-5, atol=1e-5)
+
+
+def test_it_does_not_keep_a_network_that_nobody_has_any_more() -> None:
+    classifier = Classifier(
+        torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 2)),
+        name="small",
+        preprocessing=Preprocessing(size=8),
+    )
+    score_in_bulk(classifier)
+    assert runtime_network(classifier) is not None
+    model = weakref.ref(classifier.model)
+    del classifier
+    gc.collect()
+    assert model() is None
 
 
 def test_who_listens_to_a_layer_hears_torch(tiny_classifier: Classifier, tiny_images: torch.Tensor) -> None:
