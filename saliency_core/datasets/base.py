@@ -156,7 +156,8 @@ class Dataset(ABC):
 
     def files(self) -> Iterable[Path]:
         """Every file that the data set is read from, images and annotations alike, and nothing else that lies beside
-        them; those that are missing may be named too.
+        them; those that are missing may be named too. Every format that can be registered says it; pictures that
+        are drawn in memory have none, and raise NotImplementedError.
         """
         raise NotImplementedError
 

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.web import factories
+from webapp.common.text import row_number
 
 pytestmark = pytest.mark.django_db
 
@@ -49,3 +50,20 @@ def test_what_no_database_keeps_is_not_written_on_a_benchmark(client: Client, fi
 def test_a_search_passes_over_what_no_text_holds(client: Client, name: str) -> None:
     client.force_login(factories.member())
     assert client.get(reverse(name), {"q": "a\0b"}).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["", "-1", "²", "١", "1.0", "9" * 16, "a\0b"])
+def test_what_names_no_row_is_no_number(text: str) -> None:
+    assert row_number(text) is None
+
+
+def test_the_largest_number_that_an_address_may_name_is_asked_for(client: Client) -> None:
+    benchmark = factories.queued_benchmark(factories.member(), 1)
+    client.force_login(benchmark.owner)
+    assert row_number("9" * 15) == 999_999_999_999_999
+    page = reverse("benchmarks:detail", kwargs={"pk": benchmark.pk})
+    assert client.get(page, {"log": "9" * 15}).status_code == 200
+    assert client.get(reverse("benchmarks:list"), {"q": "#" + "9" * 15}).status_code == 200
+    assert (
+        client.get(reverse("comparisons:compare"), {"q": "9" * 15, "benchmark": "9" * 15}).status_code < 500
+    )

@@ -42,6 +42,7 @@ from webapp.benchmarks.selectors import known_labels
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
 from webapp.benchmarks.submissions import MOST_MODELS, ModelPlan, plan_models
 from webapp.common.forms import add_refusal
+from webapp.common.text import row_number
 from webapp.device_labels import is_label
 from webapp.library.models import Classifier, Dataset
 from webapp.library.selectors import classifiers_for, datasets_for
@@ -192,8 +193,8 @@ class BenchmarkForm(forms.Form):
     def _chosen(self, name: str) -> Any:
         """The row that is chosen so far; the first one where none is, or one that does not exist."""
         queryset = self.fields[name].queryset
-        key = self.source.get(name, "")
-        found = queryset.filter(pk=int(key)).first() if key.isdecimal() and len(key) < 12 else None
+        key = row_number(self.source.get(name, ""))
+        found = None if key is None else queryset.filter(pk=key).first()
         if found is None:
             if name == "classifier":
                 found = queryset.filter(state=Classifier.State.READY).first()
@@ -203,7 +204,7 @@ class BenchmarkForm(forms.Form):
 
     def _further_classifiers(self) -> list[Classifier]:
         """Those ticked besides the first one."""
-        keys = {int(key) for key in self.source.getlist("also") if key.isdecimal() and len(key) < 12}
+        keys = {number for key in self.source.getlist("also") if (number := row_number(key)) is not None}
         keys -= {getattr(self.chosen_classifier, "pk", None)}
         found = list(self.fields["also"].queryset.filter(pk__in=keys)[: MOST_MODELS - 1]) if keys else []
         self.initial["also"] = found

@@ -15,6 +15,7 @@ from saliency_core.experiments.base import experiment_descriptions
 from saliency_core.methods.registry import method_descriptions
 from webapp.accounts.models import User
 from webapp.benchmarks.models import Benchmark, BenchmarkTag
+from webapp.common.text import row_number
 from webapp.library.models import Classifier, Dataset
 
 MOST_WORDS = 8
@@ -29,9 +30,8 @@ def matching(benchmarks: QuerySet[Benchmark], text: str) -> QuerySet[Benchmark]:
         found = Q(pk__in=tagged)
         for field in ("name", "notes", "classifier__name", "dataset__name"):
             found |= Q(**{f"{field}__icontains": word})
-        number = word.removeprefix("#")
-        if number.isascii() and number.isdecimal() and len(number) < 10:
-            found |= Q(pk=int(number))
+        if (number := row_number(word.removeprefix("#"))) is not None:
+            found |= Q(pk=number)
         benchmarks = benchmarks.filter(found)
     return benchmarks
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
+from webapp.common.text import row_number
 
 EVENTS_SHOWN = 50
 
@@ -21,7 +22,7 @@ class LogPage:
     def of(cls, benchmark: Benchmark, before: str) -> LogPage:
         """The events before the one with this number; the newest where it is no number."""
         events = benchmark.events.exclude(kind="figures").order_by("-seq")
-        number = int(before) if before.isdecimal() and len(before) < 10 else None
+        number = row_number(before)
         if number is not None:
             events = events.filter(seq__lt=number)
         found = list(events[: EVENTS_SHOWN + 1])

@@ -18,6 +18,7 @@ from saliency_core.experiments.base import Experiment, experiment_descriptions
 from webapp.accounts.models import User
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.results import experiment_of
+from webapp.common.text import row_number
 
 MOST_RESULTS = 20
 _NAME = re.compile(r"(\d{1,9})\.(\d{1,4})")
@@ -157,5 +158,5 @@ def _named(query: QueryDict) -> Iterable[tuple[int, int | None]]:
         if found:
             yield int(found[1]), int(found[2])
     for text in query.getlist("benchmark")[:200]:
-        if text.isascii() and text.isdecimal() and len(text) < 10:
-            yield int(text), None
+        if (number := row_number(text)) is not None:
+            yield number, None

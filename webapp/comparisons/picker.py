@@ -9,6 +9,7 @@ from django.db.models import Q
 from webapp.accounts.models import User
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark
+from webapp.common.text import row_number
 from webapp.comparisons.choice import MOST_RESULTS, Choice
 
 FOUND_AT_MOST = 8
@@ -74,9 +75,8 @@ def find_results(user: User, choice: Choice, text: str) -> list[Found]:
             | Q(specification__methods__icontains=key)
             | Q(tags__name__icontains=text)
         )
-        number = text.removeprefix("#")
-        if number.isascii() and number.isdecimal() and len(number) < 10:
-            wanted |= Q(pk=int(number))
+        if (number := row_number(text.removeprefix("#"))) is not None:
+            wanted |= Q(pk=number)
         benchmarks = benchmarks.filter(wanted).distinct()
     names = [each.name for each in choice.chosen]
     found = []

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from webapp.common.text import row_number
 from webapp.library.events import classifier_group
 from webapp.library.models import Classifier
 from webapp.library.selectors import MOST_WATCHED
@@ -68,4 +69,4 @@ def classifier_state(row: Classifier) -> dict[str, Any]:
 def watched_classifiers(query: bytes) -> set[int]:
     """The classifiers that an address names, at most MOST_WATCHED; whatever is no number is not counted."""
     named = parse_qs(query.decode("ascii", "replace")).get("classifier", [])
-    return {int(text) for text in named[:MOST_WATCHED] if text.isdecimal() and len(text) < 16}
+    return {number for text in named[:MOST_WATCHED] if (number := row_number(text)) is not None}

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from webapp.common.text import row_number
 from webapp.library.dataset_events import dataset_group
 from webapp.library.models import Dataset
 
@@ -62,4 +63,4 @@ def dataset_state(row: Dataset) -> dict[str, Any]:
 def named_datasets(query: bytes) -> set[int]:
     """The numbers that an address names, at most MOST_WATCHED."""
     named = parse_qs(query.decode("ascii", "replace")).get("dataset", [])
-    return {int(text) for text in named[:MOST_WATCHED] if text.isdecimal() and len(text) < 16}
+    return {number for text in named[:MOST_WATCHED] if (number := row_number(text)) is not None}

@@ -14,7 +14,7 @@ from saliency_core.datasets.survey import Survey
 from saliency_core.errors import SaliscopeError
 from webapp.accounts.models import User
 from webapp.benchmarks.class_mappings import builtin_mapping, mapping_between
-from webapp.common.text import storable
+from webapp.common.text import row_number, storable
 from webapp.library.models import Classifier, Dataset
 from webapp.library.open_datasets import surveyed
 from webapp.library.selectors import classifiers_for
@@ -93,9 +93,9 @@ def counted(dataset: Dataset) -> Survey | None:
 
 def mapped(user: User, dataset: Dataset, number: str) -> Mapped | None:
     """The classes under the model that an address names; None where it names none that the member may see."""
-    if not (number.isascii() and number.isdecimal() and len(number) < 16):
+    if (key := row_number(number)) is None:
         return None
-    classifier = classifiers_for(user).filter(pk=int(number)).first()
+    classifier = classifiers_for(user).filter(pk=key).first()
     if classifier is None:
         return None
     names = {*class_names_of(classifier), *(classifier.description.get("class_ids") or [])}

@@ -13,6 +13,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
 from webapp.benchmarks.finishing import finished_after, newest_event
+from webapp.common.text import row_number
 from webapp.live.notices import EVERYBODY, notices_group
 from webapp.live.session_guard import SIGNED_OUT
 from webapp.live.topics import message_for
@@ -59,4 +60,4 @@ class MemberConsumer(AsyncJsonWebsocketConsumer):
 def asked_after(query: bytes) -> int | None:
     """The number in `?after=…`, or None."""
     text = parse_qs(query.decode("ascii", "replace")).get("after", [""])[0]
-    return int(text) if text.isdecimal() and len(text) < 16 else None
+    return row_number(text)

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from saliency_core.errors import ParameterError
+from webapp.common.text import row_number
 from webapp.library.selectors import classifiers_for
 from webapp.method_settings import services
 from webapp.method_settings.page import SettingsPage
@@ -68,8 +69,8 @@ def copy(request: HttpRequest, pk: int) -> HttpResponse:
     """Takes over what fits of the settings for another model, `from`."""
     visible = classifiers_for(request.user)
     target = get_object_or_404(visible, pk=pk)
-    number = request.POST.get("from", "")
-    source = visible.filter(pk=int(number)).first() if number.isdecimal() and len(number) < 16 else None
+    number = row_number(request.POST.get("from", ""))
+    source = None if number is None else visible.filter(pk=number).first()
     try:
         if source is None:
             raise ValidationError(_("Choose another model to copy from."))

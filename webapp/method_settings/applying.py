@@ -14,6 +14,7 @@ from django.http import QueryDict
 
 from saliency_core.enhancement.description import ENHANCEMENT_KEY
 from webapp.accounts.models import User
+from webapp.common.text import row_number
 from webapp.library.models import Classifier
 from webapp.library.selectors import classifiers_for
 from webapp.method_settings.selectors import OwnSettings, own_settings
@@ -97,9 +98,9 @@ def method_with_own(own: OwnSettings, method: Mapping[str, Any]) -> dict[str, An
 
 def settings_of(user: User, number: str) -> OwnSettings | None:
     """Own settings for the model of that number, if it is one of theirs."""
-    if not (number.isascii() and number.isdecimal() and len(number) < 16):
+    if (key := row_number(number)) is None:
         return None
-    classifier = classifiers_for(user).prefetch_related(None).filter(pk=int(number)).first()
+    classifier = classifiers_for(user).prefetch_related(None).filter(pk=key).first()
     return classifier and own_settings(user, classifier)
 
 

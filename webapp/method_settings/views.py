@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from saliency_core.errors import ParameterError
 from webapp.common.forms import add_refusal
+from webapp.common.text import row_number
 from webapp.library.models import Classifier
 from webapp.library.selectors import classifiers_for
 from webapp.method_settings import services
@@ -144,8 +145,8 @@ def _check_known(method: str) -> None:
 
 def _other_model(request: HttpRequest, pk: int) -> int | None:
     """The model that the switch was set to, if it is another one that the member may see."""
-    number = request.GET.get("model", "")
-    if not (number.isascii() and number.isdecimal() and len(number) < 16) or int(number) == pk:
+    number = row_number(request.GET.get("model", ""))
+    if number is None or number == pk:
         return None
-    found = classifiers_for(request.user).filter(pk=int(number)).values_list("pk", flat=True).first()
+    found = classifiers_for(request.user).filter(pk=number).values_list("pk", flat=True).first()
     return found

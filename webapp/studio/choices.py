@@ -18,6 +18,7 @@ from webapp.benchmarks.form_choices import FAMILIES
 from webapp.benchmarks.looks import method_colour
 from webapp.benchmarks.methods import specified_method
 from webapp.benchmarks.suitability import why_not_applicable
+from webapp.common.text import row_number
 from webapp.library.models import Classifier, Dataset
 from webapp.library.open_datasets import opened
 from webapp.library.selectors import classifiers_for, datasets_for
@@ -273,8 +274,7 @@ def ready_classifiers(user: User) -> list[Classifier]:
 
 
 def _number(query: QueryDict, name: str) -> int | None:
-    text = query.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+    return row_number(query.get(name, ""))
 
 
 def _classifier(user: User, query: QueryDict, choice: Choice) -> Classifier | None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
+from webapp.common.text import row_number
 from webapp.studio.events import studio_group
 from webapp.studio.models import Asked, Explanation, Prediction
 
@@ -72,6 +73,6 @@ def watched_rows(query: bytes) -> dict[str, set[int]]:
     named = parse_qs(query.decode("ascii", "replace"), max_num_fields=None)
     found: dict[str, set[int]] = {}
     for kind in KINDS:
-        numbers = [text for text in named.get(kind, []) if text.isdecimal() and len(text) < 16]
-        found[kind] = {int(text) for text in numbers[:MOST_WATCHED]}
+        numbers = [number for text in named.get(kind, []) if (number := row_number(text)) is not None]
+        found[kind] = set(numbers[:MOST_WATCHED])
     return found

@@ -18,6 +18,7 @@ from webapp.benchmarks.deletion import delete_benchmark, deleted_benchmarks, res
 from webapp.benchmarks.labels import add_tags, parse_tags
 from webapp.benchmarks.models import Benchmark, SavedView
 from webapp.benchmarks.saved_views import pin_benchmark, rename_view, save_view
+from webapp.common.text import row_number
 
 MOST_SELECTED = 200
 LONGEST_QUERY = 4000
@@ -133,7 +134,7 @@ def delete_saved_view(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _numbers(request: HttpRequest) -> list[int]:
     texts = request.POST.getlist("benchmark")[:MOST_SELECTED]
-    return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) < 16]
+    return [number for text in texts if (number := row_number(text)) is not None]
 
 
 def _tag(request: HttpRequest, benchmarks: list[Benchmark]) -> None:
