@@ -2,13 +2,14 @@
 
     python tools/method_pages.py --weights-folder WEIGHTS
 
-draws the pictures too: the cat of scikit-image with its map on EfficientNet-Lite0, SqueezeNet 1.1 and DeiT-Tiny.
+draws the pictures too: the cat of scikit-image beside its maps on EfficientNet-Lite0, SqueezeNet 1.1 and DeiT-Tiny.
 ``--text-only`` leaves the pictures as they are; ``--redraw`` draws those again that are there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,10 +27,12 @@ from saliency_core.descriptions import USUAL_CHANNELS, MethodDescription  # noqa
 from saliency_core.lazy import torch  # noqa: E402
 from saliency_core.methods.applicability import NEEDS, why_not  # noqa: E402
 from saliency_core.methods.registry import methods_by_family  # noqa: E402
-from saliency_core.rendering.contact_sheet import contact_sheet  # noqa: E402
 from saliency_core.rendering.overlay import overlay  # noqa: E402
 
 PAGES = REPOSITORY / "docs" / "methods"
+PICTURES = PAGES / "pictures"
+# By method: what each tile of its picture but the first, the photograph, shows; pages write it below.
+TILES = PICTURES / "tiles.json"
 PHOTOGRAPH = "chelsea.png"
 # Built-in key or architecture, title, weights file in the weights folder (None: the built-in's own).
 MODELS = (
@@ -37,6 +40,7 @@ MODELS = (
     ("torchvision:squeezenet1_1", "SqueezeNet 1.1", "squeezenet1_1.safetensors"),
     ("timm:deit_tiny_patch16_224", "DeiT-Tiny", "deit_tiny_patch16_224.safetensors"),
 )
+_SIDE, _GAP = 200, 8  # pixels of a tile, and between two
 _WRITTEN = "<!-- Written by tools/method_pages.py from the method's description; change it there. -->"
 
 
@@ -54,8 +58,9 @@ def page(description: MethodDescription) -> str:
         "",
         f"![Maps of {description.title}](pictures/{description.key}.webp)",
         "",
-        f"The photograph, and the map of the predicted class {_drawn_with(description)}; no tile where the method "
-        "does not apply to the model. Brighter is more salient; every map is stretched to its own range.",
+        f"From left to right: {_shown(description)}. Every map is of the predicted class, {_drawn_with(description)}; "
+        "the method does not apply to models without a tile. Brighter is more salient; every map is stretched to its "
+        "own range.",
         "",
         "## Definition",
         "",
@@ -86,6 +91,11 @@ def page(description: MethodDescription) -> str:
 
 def _drawn_with(description: MethodDescription) -> str:
     return f"with {_values(description.quick)}" if description.quick else "with the default parameters"
+
+
+def _shown(description: MethodDescription) -> str:
+    tiles = json.loads(TILES.read_text(encoding="utf-8")).get(description.key, [])
+    return "; ".join(["the photograph", *(f"{tile['model']}, {tile['class']}" for tile in tiles)])
 
 
 def _values(values: object) -> str:
@@ -137,44 +147,55 @@ def pages() -> dict[str, str]:
 
 
 def draw(weights_folder: Path, redraw: bool) -> None:
-    """The pictures that are not there yet (or all), each below 60 KB."""
-    folder = PAGES / "pictures"
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [item for item in methods_by_family() if redraw or not (folder / f"{item.key}.webp").exists()]
+    """The pictures that are not there yet (or all), each below 60 KB, and what their tiles show."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    missing = [item for item in methods_by_family() if redraw or not (PICTURES / f"{item.key}.webp").exists()]
     if not missing:
         return
     package = find_spec("skimage")
     if package is None or package.origin is None:
         raise SystemExit("The photograph comes from scikit-image: pip install scikit-image.")
     photograph = read_image(Path(package.origin).parent / "data" / PHOTOGRAPH)
-    tiles: dict[str, list[tuple[str, Image.Image]]] = {item.key: [] for item in missing}
+    strips: dict[str, list[Image.Image]] = {item.key: [] for item in missing}
+    shown: dict[str, list[dict[str, str]]] = {item.key: [] for item in missing}
     for name, title, file in MODELS:
         classifier = load_classifier(name, weights=None if file is None else weights_folder / file)
-        framed = classifier.preprocessing.framed(photograph)
         for item in missing:
-            if not tiles[item.key]:
-                tiles[item.key].append(("Photograph", framed))
+            if not strips[item.key]:
+                strips[item.key].append(classifier.preprocessing.framed(photograph))
             if why_not(item, classifier.traits()) is None:
-                tiles[item.key].append(_tile(item, classifier, title, photograph))
+                class_name, drawn = _tile(item, classifier, photograph)
+                strips[item.key].append(drawn)
+                shown[item.key].append({"model": title, "class": class_name})
                 print(f"{item.title}, {title}", flush=True)
-    for item in missing:
-        sheet = contact_sheet(tiles[item.key], columns=4, tile=200, text_size=12)
-        sheet.save(folder / f"{item.key}.webp", quality=70, method=6)
+    for key, tiles in strips.items():
+        strip(tiles).save(PICTURES / f"{key}.webp", quality=70, method=6)
+    known = json.loads(TILES.read_text(encoding="utf-8")) if TILES.exists() else {}
+    text = json.dumps(dict(sorted((known | shown).items())), indent=1, ensure_ascii=False)
+    TILES.write_text(text + "\n", encoding="utf-8")
+
+
+def strip(tiles: list[Image.Image]) -> Image.Image:
+    """The tiles in a row, with nothing between them: a page has its own ground, and its own words below."""
+    sheet = Image.new("RGBA", (len(tiles) * (_SIDE + _GAP) - _GAP, _SIDE))
+    for number, tile in enumerate(tiles):
+        fitted = tile.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        sheet.paste(fitted, (number * (_SIDE + _GAP), 0))
+    return sheet
 
 
 def _tile(
-    description: MethodDescription, classifier: Classifier, title: str, photograph: Image.Image
+    description: MethodDescription, classifier: Classifier, photograph: Image.Image
 ) -> tuple[str, Image.Image]:
+    """The name of the predicted class, and its map over the photograph."""
     image = classifier.preprocessing.prepare(photograph)[None]
     target = classifier.predict(image)[0]
     method = create_method(description.key, classifier, **description.quick)
     explanation = method.explain(image, target.to(torch.int64))
-    label = f"{title}: {classifier.class_names[int(target)]}"
     if bool(explanation.degenerate[0]):
-        label += " (no map)"
-    return label, overlay(
-        classifier.preprocessing.framed(photograph), explanation.normalised()[0].cpu().numpy()
-    )
+        raise SystemExit(f"{description.title} gives no map of the photograph on {classifier.title}.")
+    framed = classifier.preprocessing.framed(photograph)
+    return classifier.class_names[int(target)], overlay(framed, explanation.normalised()[0].cpu().numpy())
 
 
 def main() -> None:
@@ -189,11 +210,10 @@ def main() -> None:
     options = parser.parse_args()
     if not options.text_only and options.weights_folder is None:
         parser.error("--weights-folder is needed for the pictures; or --text-only")
-    PAGES.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (PAGES / name).write_text(text, encoding="utf-8")
     if not options.text_only:
         draw(Path(options.weights_folder), options.redraw)
+    for name, text in pages().items():
+        (PAGES / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

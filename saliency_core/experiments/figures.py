@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saliency_core.experiments.columns import Columns
-from saliency_core.statistics.tables import divided, mean_table
+from saliency_core.statistics.tables import divided, image_values, mean_table
 
 Table = npt.NDArray[np.float64]
 
@@ -22,6 +22,9 @@ class Figure:
     sums [..., k] → [...], NaN where it is not defined. So a figure can be had of any set of images, parts
     merge exactly, and a bootstrap only draws sums. ``unit``: "percent" (values are fractions of 1),
     "seconds", "megabytes", "pixels", or "" for a plain number. ``better``: "higher", "lower" or "".
+    ``curve``: the curve that ``table`` reads beside the scalars, "" for none. ``of_single_images``: False where one
+    image alone would give another quantity than the figure's, such as its own best threshold: no test, rank or
+    spread of images then.
     """
 
     key: str
@@ -31,10 +34,16 @@ class Figure:
     summary: str
     table: Callable[[Columns], Table]
     combine: Callable[[Table], Table]
+    curve: str = ""
+    of_single_images: bool = True
 
     def value(self, columns: Columns) -> float:
         """The figure of all rows; NaN where it is not defined."""
         return float(self.combine(self.table(columns).sum(0)))
+
+    def image_values(self, sums: Table) -> Table:
+        """The figure of each image alone [images] from its sums [images, k]; NaN where it is not defined."""
+        return image_values(sums, self.combine) if self.of_single_images else np.full(sums.shape[0], np.nan)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class InsertionDeletion(Experiment):
         title="Insertion / deletion",
         summary=(
             "Reveals (insertion) or removes (deletion) pixels in the order of the map and follows the "
-            "probability of the predicted class. Good maps make it rise early and fall early; overall is the "
+            "probability of the predicted class. Good maps make it rise early and fall early; over-all is the "
             "difference of the areas."
         ),
         protocols=(
@@ -162,8 +162,8 @@ def fitting_protocol(pipeline: Pipeline, size: int, activation: str) -> Insertio
     """The rules for images of that geometry and outputs of that kind.
 
     The first protocol that is defined for them or, where none is, that of the same pipeline carried over: as many
-    steps, a blur of the same share of the image, the probability as the outputs define it. Such rules are no named
-    protocol: see ``is_named``.
+    steps as whole pixels allow, a blur of the same share of the image, the probability as the outputs define it. Such
+    rules are no named protocol: see ``is_named``.
     """
     protocols = [each for each in InsertionDeletion.description.protocols if each.pipeline == pipeline]
     for each in protocols:

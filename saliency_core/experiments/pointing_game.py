@@ -219,7 +219,7 @@ def _difficult(truth: Truth | None, label: str | None) -> float:
     return float("nan") if listed is None else float(label in listed)
 
 
-def _listed_difficult(columns: Columns) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _listed_difficult(columns: Columns) -> npt.NDArray[np.bool_]:
     """As TorchRay: images that the list leaves out stay in, once there is a list."""
     flag = np.asarray(columns.scalars.get("difficult", np.empty(0)), dtype=np.float64)
-    return flag != 0, ~np.isnan(flag)
+    return (flag != 0) & (not np.isnan(flag).all())

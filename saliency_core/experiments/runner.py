@@ -409,7 +409,7 @@ def _explain(
                 values=explanation.maps[number],
                 degenerate=explanation.degenerate[number],
                 extras={name: float(value[number]) for name, value in explanation.extras.items()},
-                seconds=taken.seconds / len(batch),
+                seconds=taken.seconds / size,  # padding takes its part too
                 megabytes=taken.megabytes,  # of the whole batch: its maps are made together
             )
 

@@ -272,7 +272,7 @@ def _best_value(key: str, title: str, summary: str, curve: str) -> Figure:
     def combine(sums: Table) -> Table:
         return ratio(np.stack([sums[..., :-1].max(-1), sums[..., -1]], axis=-1))
 
-    return Figure(key, title, "percent", "higher", summary, _curve_table(curve), combine)
+    return _of_one_choice(key, title, "higher", summary, curve, combine)
 
 
 def _best_position(key: str, title: str, summary: str, curve: str, positions: tuple[float, ...]) -> Figure:
@@ -281,4 +281,13 @@ def _best_position(key: str, title: str, summary: str, curve: str, positions: tu
         best = np.asarray(positions)[sums[..., :-1].argmax(-1)]
         return np.where(sums[..., -1] > 0, best, np.nan)
 
-    return Figure(key, title, "percent", "", summary, _curve_table(curve), combine)
+    return _of_one_choice(key, title, "", summary, curve, combine)
+
+
+def _of_one_choice(
+    key: str, title: str, better: str, summary: str, curve: str, combine: Callable[[Table], Table]
+) -> Figure:
+    """A figure of the point that is best for all images together, which is not the best of any single one."""
+    return Figure(
+        key, title, "percent", better, summary, _curve_table(curve), combine, curve, of_single_images=False
+    )

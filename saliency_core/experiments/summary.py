@@ -182,7 +182,7 @@ def _bins(
         {
             "low": low,
             "high": high,
-            "count": int((numbers == place).sum()),
+            "count": len(np.unique(columns.indices[numbers == place])),
             "figures": _figures(columns.rows(numbers == place), figures, drawing),
         }
         for place, (low, high) in enumerate(pairwise(edges))

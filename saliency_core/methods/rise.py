@@ -72,6 +72,7 @@ class Rise(Method):
         summary="Mean of random masks, each weighted by the class probability of the image it leaves.",
         cost=lambda parameters: Cost(forwards=parameters["masks"]),
         quick={"masks": 200},
+        presets={"benchmark": {"masks": 8000}},
     )
 
     def _maps(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -24,6 +24,8 @@ from saliency_core.statistics.paired import PairedDifference, pairwise_table
 from saliency_core.statistics.ranking import Friedman, cliques, friedman, nemenyi_critical_difference
 
 _LEVELS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+_WILCOXON, _BOOTSTRAP = "Wilcoxon signed-rank test", "bootstrap over images"
+_EITHER = f"{_WILCOXON}; {_BOOTSTRAP} where single images have no figure"
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,6 @@ def _compare_figure(
 ) -> FigureComparison:
     # The reference comes last: a pair of the table is then "other minus reference".
     order = [place for place in range(len(results)) if place != base] + ([] if base is None else [base])
-    # The tables of some figures have columns for the classes that occur: the same images, the same classes.
     common = reduce(np.intersect1d, [result.columns.indices for result in results])
     if not len(common):
         raise ParameterError("The results have no image in common.")
@@ -187,6 +188,7 @@ def _compare_figure(
         figure.combine,
         [columns[place].indices for place in order],
         reference=None if base is None else len(order) - 1,
+        single_images=figure.of_single_images,
         better=better,  # type: ignore[arg-type]
         **drawing,
     )
@@ -232,10 +234,16 @@ def significance_marks(comparison: Comparison) -> dict[tuple[int, str], str]:
 def marks_note(comparison: Comparison) -> str:
     """What the marks mean, for latex.Style.marks_note."""
     assert comparison.reference is not None
+    tests = {_WILCOXON if pair.p_wilcoxon_holm is not None else _BOOTSTRAP for pair in _tested(comparison)}
+    by = _WILCOXON if tests == {_WILCOXON} else _BOOTSTRAP if tests == {_BOOTSTRAP} else _EITHER
     return (
         f"*, **, ***: different from {comparison.titles[comparison.reference]} with p < 0.05, 0.01, 0.001 "
-        "(Wilcoxon signed-rank test, Holm's correction)"
+        f"({by}, Holm's correction)"
     )
+
+
+def _tested(comparison: Comparison) -> list[Pair]:
+    return [pair for each in comparison.figures for pair in each.pairs if _p(pair) is not None]
 
 
 def _p(pair: Pair) -> float | None:

@@ -144,7 +144,6 @@ def comparisons(
                 [each.result for each in block],
                 method=settings["method"],
                 confidence=settings["confidence"],
-                resamples=settings["resamples"],
                 seed=settings["seed"],
                 report_progress=report,
             )

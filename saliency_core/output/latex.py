@@ -281,7 +281,7 @@ def _note(results: Sequence[Summarised], table: Matrix, style: Style) -> str:
     failed = sum(each.summary["failed"] for each in results)
     if failed:
         most = max(each.summary["failed"] for each in results)
-        parts.append(f"up to {most} failed and are not counted")
+        parts.append(f"up to {most} have no figures and are not counted")
     if style.intervals != "none":
         percent = f"{100 * confidence_of(results):g}"
         what = "in brackets" if style.intervals == "interval" else r"as $\pm$ half of their width"

@@ -129,6 +129,7 @@ def pairwise_table(
     groups: Sequence[npt.ArrayLike | None],
     *,
     reference: int | None = None,
+    single_images: bool = True,
     better: Better = "higher",
     method: IntervalMethod = "percentile",
     confidence: float = 0.95,
@@ -137,7 +138,8 @@ def pairwise_table(
 ) -> PairwiseTable:
     """All pairs (first before second) of several methods' ``tables``, on the images all of them have, with
     the same resamples for all; options as in paired_difference. ``reference``: only the pairs that this method is
-    one of.
+    one of. ``single_images``: False where a single image's own figure means something else, so that it is not
+    compared. Tables may have different numbers of columns, as those by class have where other classes occur.
 
     A bootstrap p-value is never below 2 / (resamples + 1): with many pairs Holm's adjustment needs more
     resamples before any can be significant.
@@ -154,7 +156,9 @@ def pairwise_table(
         drawn = replicates(sums, [combine] * methods, resamples, seed)
         if method == "bca":
             left_out = np.stack([leave_one_out_values(part, combine) for part in sums], axis=1)
-    values = np.stack([image_values(part, combine) for part in sums], axis=1)
+    values = np.full((n, methods), np.nan)
+    if single_images:
+        values = np.stack([image_values(part, combine) for part in sums], axis=1)
 
     def interval(value: float, of_drawn: Floats, of_left_out: Floats | None) -> Interval:
         return interval_of(value, of_drawn, of_left_out, n=n, confidence=confidence)
@@ -196,8 +200,6 @@ def _common_sums(
     without = [names is None for names in groups]
     if any(without) and not (all(without) and len({len(identifiers) for identifiers, _ in summed}) == 1):
         raise ValueError("Tables that differ in their rows are matched by image numbers; some have none.")
-    if len({sums.shape[1] for _, sums in summed}) > 1:
-        raise ValueError("The tables have different numbers of columns: they are not of the same figure.")
     present = [(identifiers[contributing(sums)], identifiers, sums) for identifiers, sums in summed]
     images = reduce(np.intersect1d, [having for having, _, _ in present])
     return images, [sums[np.searchsorted(identifiers, images)] for _, identifiers, sums in present]

@@ -24,7 +24,7 @@ from saliency_core.output.figures.style import (
 )
 from saliency_core.output.numbers import scaled
 from saliency_core.output.summarised import Summarised
-from saliency_core.statistics.tables import image_sums, image_values
+from saliency_core.statistics.tables import image_sums
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,18 +39,23 @@ def distribution_figure(
     width: float | None = None,
 ) -> Figure:
     """A panel a figure, a row a result: the middle half of the images with their median, whiskers from the
-    5th to the 95th percentile, and the mean as a mark; "violin" adds the density.
+    5th to the 95th percentile, and the mean as a mark; "violin" adds the density. Figures that single images do
+    not have are left out; raises ParameterError where there is no other.
     """
-    keys = list(figures or [figure.key for figure in results[0].result.experiment.figures()])
+    asked = figures or [figure.key for figure in results[0].result.experiment.figures()]
+    spreads = {key: [per_image(each.result, each.figure(key)) for each in results] for key in asked}
+    keys = [key for key, values in spreads.items() if any(len(each) for each in values)]
+    if not keys:
+        raise ParameterError("None of these figures is defined for single images.")
     styles = looks([each.result for each in results])
     per_row = min(len(keys), 3)
     lines = -(-len(keys) // per_row)
     height = lines * (0.6 + 0.24 * len(results)) + 0.2
     figure = new_figure(width or (COLUMN if per_row == 1 else PAGE), height)
     for axes, key in zip(grid_of_axes(figure, lines, per_row, len(keys), sharey=True), keys, strict=True):
-        for place, (each, look) in enumerate(zip(results, styles, strict=True)):
-            quantity = each.figure(key)
-            values = np.array([scaled(value, quantity.unit) for value in per_image(each.result, quantity)])
+        unit = results[0].figure(key).unit
+        for place, (spread, look) in enumerate(zip(spreads[key], styles, strict=True)):
+            values = np.array([scaled(value, unit) for value in spread])
             if len(values):
                 _spread(axes, values, place, look.colour, look.marker, look.enhanced, kind == "violin")
         axes.set_xlabel(f"{quantity_title(results[0].figure(key))}, by image")
@@ -82,9 +87,7 @@ def per_image(result: Result, figure: Quantity) -> npt.NDArray[np.float64]:
     if not len(result.columns):
         return np.empty(0)
     _, sums = image_sums(figure.table(result.columns), result.columns.indices)
-    values = image_values(sums, figure.combine)
-    if not np.isfinite(values).any():
-        raise ParameterError(f"{figure.title} is not defined for single images.")
+    values = figure.image_values(sums)
     return values[np.isfinite(values)]
 
 

@@ -24,11 +24,11 @@ def critical_difference_figure(
     comparison: Comparison, figure: str | None = None, width: float | None = None
 ) -> Figure:
     """Average ranks on a line, the best on the left; bars join results that do not differ by the critical
-    difference. ``figure``: key, by default the comparison's last. Raises ParameterError where the comparison
-    has no ranks.
+    difference. ``figure``: key, by default the last that has ranks. Raises ParameterError where there are none.
     """
-    chosen = [each for each in comparison.figures if figure in (None, each.figure.key)]
-    if not chosen or chosen[-1].ranking is None:
+    ranked = [each for each in comparison.figures if each.ranking is not None]
+    chosen = [each for each in ranked if figure in (None, each.figure.key)]
+    if not chosen:
         raise ParameterError(
             "A critical-difference diagram needs three results or more with values by image."
         )

@@ -16,6 +16,7 @@ from saliency_core.datasets.mapping import ClassMapping
 from saliency_core.errors import DatasetError, ParameterError
 from saliency_core.experiments.base import Measurement, create_experiment, protocol
 from saliency_core.experiments.columns import Columns
+from saliency_core.experiments.figures import Figure
 from saliency_core.experiments.ground_truth import Truth
 from saliency_core.experiments.per_class import per_class
 from saliency_core.experiments.pointing import highest_points, hits
@@ -23,6 +24,7 @@ from saliency_core.experiments.pointing_game import PointingGame, PointingGamePr
 from saliency_core.experiments.runner import run_benchmark
 from saliency_core.scoring.scorer import Scorer
 from saliency_core.statistics import tables
+from saliency_core.statistics.intervals import Interval, figure_interval
 from tests.core.experiments.explained import explained_of
 
 SIZE = 20
@@ -239,6 +241,19 @@ def test_every_class_counts_the_same() -> None:
     assert values["pointing_accuracy_difficult"] == pytest.approx(120 / 200)
     of_four = values_of(game(class_count=4), columns)
     assert of_four["pointing_accuracy"] == pytest.approx((0.4 + 0.5) / 4)
+
+
+def test_only_images_with_a_listed_pair_count_for_the_difficult_figure() -> None:
+    columns = columns_of(["dog"] * 10, [1] * 10, [0] * 10, [1.0] + [0.0] * 9)
+    figure = next(each for each in game().figures() if each.key == "pointing_accuracy_difficult")
+    interval = tables_interval(figure, columns)
+    assert (interval.value, interval.low, interval.high, interval.n) == (1.0, None, None, 1)
+    nobody = columns_of(["dog"] * 2, [1] * 2, [0] * 2, [0.0] * 2)
+    assert (tables_interval(figure, nobody).value, tables_interval(figure, nobody).n) == (None, 0)
+
+
+def tables_interval(figure: Figure, columns: Columns) -> Interval:
+    return figure_interval(figure.table(columns), figure.combine, columns.indices)
 
 
 def test_figures_without_a_list_or_without_rows_are_undefined() -> None:

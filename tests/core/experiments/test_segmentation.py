@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -27,8 +28,10 @@ from saliency_core.experiments.segmentation_counts import (
     row_f1,
     stretched,
 )
+from saliency_core.output.comparison import compare, marks_note, significance_marks
 from saliency_core.scoring.scorer import Scorer
 from tests.core.experiments.explained import explained_of
+from tests.core.output.factory import result
 
 SIZE = 8
 VECTOR = np.array([[0.9, 0.2], [0.6, 0.1]], dtype=np.float32)
@@ -263,6 +266,38 @@ def test_the_best_cut_is_one_for_all_images(tiny_classifier: Classifier) -> None
     without = replace(columns_of(measured(tiny_classifier, maps, truths)), curves={})
     assert np.isnan(values_of(without)["best_threshold"])
     assert not np.isnan(values_of(without)["mean_iou"])
+
+
+def test_the_best_cut_of_all_images_is_not_compared_image_by_image() -> None:
+    """Each image's own best threshold, of which the second method has the better ones, is not what the figure is of."""
+    used = experiment(thresholds=tuple(number / 10 for number in range(10)))
+    one_good, scattered = np.zeros((10, 10)), np.full((10, 10), 0.1)
+    one_good[:, 3] = 0.5
+    np.fill_diagonal(scattered, 0.6)
+    results = [
+        result(title=title, experiment=used, measured=curves_of(curve))
+        for title, curve in (("one", one_good), ("scattered", scattered), ("same", scattered))
+    ]
+    (figure,) = compare(results, ["best_threshold_iou"], reference=1, resamples=200).figures
+    difference = figure.pairs[0].difference
+    assert difference.value == pytest.approx(0.5 - (0.6 + 9 * 0.1) / 10)
+    assert (difference.p_wilcoxon, difference.rank_biserial, difference.losses) == (None, None, 0)
+    assert difference.p_bootstrap == pytest.approx(2 / 201)
+    assert figure.ranking is None
+    marks = significance_marks(
+        compare(results, ["best_threshold_iou"], reference="scattered", resamples=2000)
+    )
+    assert marks == {(0, "best_threshold_iou"): "**"}
+    note = marks_note(compare(results, ["best_threshold_iou"], reference="scattered", resamples=200))
+    assert "(bootstrap over images, Holm's correction)" in note
+
+
+def curves_of(curve: npt.NDArray[np.float64]) -> Columns:
+    return Columns(
+        indices=np.arange(len(curve)),
+        images=[f"{number}.png" for number in range(len(curve))],
+        curves={"threshold_iou": curve.astype(np.float32)},
+    )
 
 
 def test_parts_merge_to_the_whole_and_batch_equals_single(tiny_classifier: Classifier) -> None:

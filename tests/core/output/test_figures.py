@@ -155,6 +155,14 @@ def test_values_of_single_images() -> None:
     np.testing.assert_allclose(per_image(measured, overall), [0.3, 0.5, 0.5, 0.3])
 
 
+def test_the_spread_leaves_out_what_single_images_do_not_have() -> None:
+    shown = [one(measured=columns(insertion_auc=np.full(4, np.nan)))]
+    panels = distribution_figure(shown, ["insertion_auc", "deletion_auc"]).axes
+    assert [panel.get_xlabel() for panel in panels] == ["Deletion AUC (%) ↓, by image"]
+    with pytest.raises(ParameterError, match="None of these figures"):
+        distribution_figure(shown, ["insertion_auc"])
+
+
 def test_ranks_are_where_they_belong() -> None:
     comparison = compare([each.result for each in results()], ("insertion_auc",), resamples=20)
     text = "\n".join(item.get_text() for item in critical_difference_figure(comparison).axes[0].texts)

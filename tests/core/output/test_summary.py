@@ -49,6 +49,18 @@ def test_curves_and_bins_by_hand() -> None:
     assert rows[1]["figures"]["overall"] == {"value": None, "low": None, "high": None, "n": 0}
 
 
+def test_bins_count_images_however_many_of_their_classes_are_explained() -> None:
+    measured = columns()
+    measured.indices[:] = [0, 0, 1, 1]
+    rows = summarise_result(result(measured=measured))["bins"]
+    # Image 0 has probabilities 0.05 and 0.95, image 1 has 0.95 and 1.
+    assert [row["count"] for row in rows] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1]
+    measured.indices[:] = [0, 1, 1, 1]
+    rows = summarise_result(result(measured=measured))["bins"]
+    assert [row["count"] for row in rows] == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]
+    assert rows[9]["figures"]["overall"]["n"] == 1
+
+
 def test_intervals_of_means_are_those_of_the_plain_bootstrap() -> None:
     generator = np.random.default_rng(4)
     measured = columns(generator.random(40), generator.random(40))

@@ -159,8 +159,6 @@ def test_tables_that_cannot_be_matched_are_refused() -> None:
         means_apart([1.0, 2.0], [1.0])
     with pytest.raises(ValueError, match="matched by image numbers"):
         means_apart([1.0, 2.0], [1.0, 2.0], [1, 2], None)
-    with pytest.raises(ValueError, match="not of the same figure"):
-        paired_difference(np.ones((2, 1)), np.ones((2, 2)), mean_of_sums)
     with pytest.raises(ValueError, match="two tables or more"):
         pairwise_table([np.ones((2, 2))], mean_of_sums, [None])
 
@@ -176,6 +174,27 @@ def test_accumulated_figure_with_several_rows_an_image() -> None:
     # Image by image: (1 + 1) / 2 − (1 + 0) / 2 and (1 + 0) / 2 − 0: a constant ½.
     assert (found.wins, found.losses, found.ties, found.d_z) == (2, 0, 0, None)
     assert (found.low, found.high) == (0.5, 0.5)
+
+
+def test_tables_by_class_may_have_other_classes() -> None:
+    # The first model explains "a" on both images, the second "a" on one and "b", which it misses, on the other.
+    first = class_table([1, 0], 1, [0, 0], 1)
+    second = class_table([1, 0], 1, [0, 1], 2)
+    found = paired_difference(first, second, mean_over_classes)
+    assert found.value == 1 / 2 - (1 + 0) / 2
+    assert (found.n, found.wins, found.losses, found.ties) == (2, 0, 0, 2)
+
+
+def test_single_images_are_compared_only_where_they_have_the_figure() -> None:
+    tables = [mean_table([0.5, 0.75, 1.0, 0.25]), mean_table([0.25, 0.25, 0.25, 0.25])]
+    found = pairwise_table(tables, mean_of_sums, [None, None], single_images=False)
+    difference = found.pairs[0].difference
+    assert (difference.value, difference.n) == (0.375, 4)
+    assert (difference.p_wilcoxon, difference.rank_biserial, difference.d_z) == (None, None, None)
+    assert (difference.wins, difference.losses, difference.ties) == (0, 0, 0)
+    # As in test_by_hand.
+    assert difference.p_bootstrap == pytest.approx(2 / 256, abs=0.006)
+    assert np.isnan(found.values).all() and found.values.shape == (4, 2)
 
 
 def three_methods() -> tuple[npt.NDArray[np.float64], PairwiseTable]:
