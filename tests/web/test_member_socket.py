@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +20,7 @@ from webapp.accounts.models import User
 from webapp.asgi import application
 from webapp.benchmarks import transitions
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent, BenchmarkPin
+from webapp.common import announcing
 from webapp.live import broker_memory, session_guard
 from webapp.live.notices import notify_everybody, notify_members
 from webapp.live.topics import TOPICS
@@ -183,14 +184,48 @@ def test_socket_of_an_ended_session_is_closed_instead_of_told(
     assert talk(owner, happen, 2)[1] == {"type": "closed", "code": 4401}
 
 
-def test_socket_that_the_broker_has_forgotten_is_closed_so_that_the_page_comes_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def mark_seen(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set once an open socket has looked for the broker's mark, which it does ten times a second."""
     monkeypatch.setattr(broker_memory, "LOOK_SECONDS", 0.1)
+    seen, look = threading.Event(), broker_memory.BrokerMemory._is_new
 
+    async def looked(memory: broker_memory.BrokerMemory) -> bool:
+        is_new = await look(memory)
+        seen.set()
+        return is_new
+
+    monkeypatch.setattr(broker_memory.BrokerMemory, "_is_new", looked)
+    return seen
+
+
+def test_socket_that_the_broker_has_forgotten_is_closed_so_that_the_page_comes_back(
+    mark_seen: threading.Event,
+) -> None:
     def forget() -> None:
-        time.sleep(0.5)  # The mark has been seen.
+        assert mark_seen.wait(5)
         with redis.Redis.from_url(settings.BROKER_URL) as client:
             assert client.delete(*client.scan_iter(f"{settings.QUEUE_PREFIX}:channels:*"))
 
     assert talk(factories.member(), forget, 2)[1] == {"type": "closed", "code": broker_memory.COME_BACK}
+
+
+def test_a_message_that_could_not_be_sent_brings_every_open_page_back_to_a_snapshot(
+    monkeypatch: pytest.MonkeyPatch, mark_seen: threading.Event
+) -> None:
+    monkeypatch.setattr(announcing, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(announcing, "_silent_until", 0.0)
+
+    async def unreachable(group: str, message: dict[str, Any]) -> None:
+        raise TimeoutError
+
+    def lose_a_message() -> None:
+        assert mark_seen.wait(5)
+        with monkeypatch.context() as away:
+            away.setattr(announcing, "_send_in_time", unreachable)
+            announcing.send("benchmark.1", {"type": "benchmark.access", "benchmark": 1})
+
+    assert talk(factories.member(), lose_a_message, 2)[1] == {
+        "type": "closed",
+        "code": broker_memory.COME_BACK,
+    }

@@ -1,7 +1,8 @@
 """Noticing that the broker has forgotten which sockets want which messages.
 
 A broker that was flushed, or started again without its file, answers as before and delivers nothing to sockets that are
-open. Groups also end a day after they were joined. Such sockets are closed with a code after which browsers come back,
+open. Groups also end a day after they were joined, and whoever could not send a message removes the mark afterwards
+(`webapp.common.announcing`). Such sockets are closed with a code after which browsers come back,
 and begin with a snapshot.
 """
 
@@ -17,6 +18,7 @@ import structlog
 from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
+from webapp.common.announcing import mark_key
 from webapp.metrics.registry import SOCKETS
 
 log = structlog.get_logger(__name__)
@@ -72,7 +74,7 @@ class BrokerMemory:
         """Whether the mark is not the one that was seen last. Where there is none, a new one is set."""
         layer = get_channel_layer()
         assert layer is not None
-        key = f"{layer.prefix}mark"
+        key = mark_key(layer)
         async with asyncio.timeout(LOOK_SECONDS):
             broker = layer.connection(0)
             await broker.set(key, uuid.uuid4().hex, nx=True)
