@@ -2,7 +2,7 @@
 
 import { drawCharts, onThemeChange } from "./charts.js";
 import { drawDistribution } from "./distributions.js";
-import { count, duration, fill, significant } from "./figures.js";
+import { count, duration, fill, pace } from "./figures.js";
 import { LiveChannel } from "./live.js";
 import { MapColumn } from "./maps.js";
 import { STATE_CLASSES } from "./states.js";
@@ -21,7 +21,7 @@ function show(field, text) {
 function showProgress(progress) {
   show(fields.images_done, count(progress.images_done));
   show(fields.images_total, count(progress.images_total));
-  show(fields.rate, significant(progress.images_per_second));
+  show(fields.pace, pace(progress.images_per_second, texts));
   show(fields.left, duration(progress.seconds_left, texts));
   fields.bar.max = progress.images_total;
   fields.bar.value = progress.images_done;

@@ -6,9 +6,16 @@ export function count(value) {
   return value === null || value === undefined ? NONE : Math.floor(value).toLocaleString("en-US");
 }
 
-export function significant(value) {
+function significant(value) {
   if (value === null || value === undefined) return NONE;
   return value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
+}
+
+/** How fast images are done: a rate or, where they are slow, the time of one; `texts` has the translated patterns. */
+export function pace(imagesPerSecond, texts) {
+  if (imagesPerSecond === null || imagesPerSecond === undefined) return NONE;
+  if (imagesPerSecond < 1) return fill(texts.seconds_per_image, { seconds: significant(1 / imagesPerSecond) });
+  return fill(texts.images_per_second, { rate: significant(imagesPerSecond) });
 }
 
 /** Fills "%(name)s" and "%(name)d" in a translated text, where "%%" stands for a percent sign. */

@@ -41,7 +41,8 @@ print("BENCHMARK", benchmark.pk)
 LOOK = """
 import json
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult
-from webapp.benchmarks.selectors import progress_of, results_of
+from webapp.benchmarks.progress import progress_of
+from webapp.benchmarks.selectors import results_of
 benchmark = Benchmark.objects.get(pk={pk})
 columns = results_of(benchmark)
 names = ("target", "probability", "insertion_auc", "deletion_auc", "overall")

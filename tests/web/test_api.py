@@ -320,6 +320,9 @@ def test_the_description_is_valid_and_complete(script: Script, repository: Path)
     described = method_description("msg_cam").parameter("groups")
     assert parameters["properties"]["groups"]["maximum"] == described.maximum
     assert described.help in parameters["properties"]["groups"]["description"]
+    assert found["info"]["description"].startswith("Everything a script would want: models, data sets, ")
+    script.client.cookies["django_language"] = "zh-hans"
+    assert script.get("schema").json()["info"]["description"].startswith("脚本所需的一切：模型、数据集、")
 
 
 @pytest.mark.parametrize(

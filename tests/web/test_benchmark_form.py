@@ -116,7 +116,7 @@ def sent_fields(client: Client, **address: str | list[str]) -> dict[str, str | l
 
 def test_presets_are_the_defaults_those_of_the_method_and_the_quick_one() -> None:
     assert list(presets_of(method_description("msg_cam"))) == ["standard", "cameras8", "thesis_text", "quick"]
-    assert list(presets_of(method_description("rise"))) == ["default", "quick"]
+    assert list(presets_of(method_description("rise"))) == ["default", "benchmark", "quick"]
     assert presets_of(method_description("grad_cam")) == {"default": {}}
     assert presets_of(method_description("msg_cam"))["quick"]["groups"] == 8
 

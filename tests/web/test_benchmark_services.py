@@ -10,9 +10,10 @@ from webapp.benchmarks import transitions
 from webapp.benchmarks.class_mappings import builtin_mapping, fitting_mappings, typed_mapping
 from webapp.benchmarks.estimates import estimate_benchmark, forwards_per_image
 from webapp.benchmarks.models import Benchmark, Shard
-from webapp.benchmarks.selectors import progress_of
+from webapp.benchmarks.progress import progress_of
 from webapp.benchmarks.services import create_benchmark
 from webapp.benchmarks.specification import specification_sha256
+from webapp.common.database import now_plus
 from webapp.library.models import Classifier, ForwardRate
 from workers.planning import images_per_shard, plan_queued_benchmarks
 
@@ -377,6 +378,22 @@ def test_progress_counts_the_images_of_every_method() -> None:
     progress = progress_of(benchmark)
     assert (progress.images_done, progress.images_total) == (10, 30)
     assert (progress.shards_done, progress.shards_total) == (2, 6)
+
+
+def test_time_left_takes_images_by_what_their_method_costs() -> None:
+    benchmark = factories.running_benchmark(
+        images=2,
+        per_shard=2,
+        methods=[{"key": "grad_cam"}, {"key": "rise"}],
+        experiments=[experiment("sparsity/gini@1")],
+    )
+    # Half of the second method's two images, 4,001 forward passes each, took 4,001 seconds.
+    Shard.objects.filter(benchmark=benchmark, method_index=1).update(
+        state=Shard.State.RUNNING, progress=0.5, claimed_at=now_plus(-4001)
+    )
+    progress = progress_of(benchmark)
+    assert progress.images_per_second == pytest.approx(1 / 4001, rel=0.01)
+    assert progress.seconds_left == pytest.approx(4001 + 2 * 4, rel=0.01)
 
 
 def test_what_only_the_model_itself_tells_fails_a_benchmark_before_its_first_shard() -> None:

@@ -13,7 +13,8 @@ from django.db.models.functions import Now
 from tests.web import factories
 from webapp.benchmarks import transitions
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerTrouble
-from webapp.benchmarks.selectors import progress_of, results_of
+from webapp.benchmarks.progress import progress_of
+from webapp.benchmarks.selectors import results_of
 from webapp.library.models import ForwardRate
 from workers import claiming, signs_of_life
 from workers.claiming import (

@@ -104,6 +104,7 @@ def test_results_of_one_protocol_share_a_table_with_tests(client: Client, member
     assert sum(difference[name] for name in ("wins", "losses", "ties")) == 30
     html = client.get(f"{COMPARE}?{query}").content.decode()
     assert f"{difference['wins']} / {difference['losses']} / {difference['ties']}" in html
+    assert "Bold: the best of its column, as shown." in html
 
 
 def test_the_numbers_are_those_of_one_benchmarks_own_page(member: User) -> None:
@@ -166,6 +167,7 @@ def test_protocols_and_data_sets_have_tables_of_their_own(client: Client, member
     assert set(together.differences(together.figure)) == {1, 3, 5}
     html = client.get(f"{COMPARE}?{query}&together=1").content.decode()
     assert "as you asked" in html and html.count('<sup class="letters">a</sup>') > 10
+    assert "Bold: the best of its column among results without letters, as shown." in html
 
 
 def test_what_is_not_finished_is_marked_and_not_tested(member: User) -> None:
@@ -227,10 +229,53 @@ def test_ranks_over_settings(member: User) -> None:
     assert shown(member, f"benchmark={rows[0].pk}").ranks_over_settings() is None
 
 
+def test_only_complete_benchmarks_of_the_same_settings_are_ranked_over_them(member: User) -> None:
+    def settings(number: int) -> Benchmark:
+        weights = factories.classifier(weights_sha256=f"{number:064}")
+        return finished(member, methods=4, experiments=1, classifier=weights)
+
+    rows = [settings(number) for number in range(5)]
+    query = "&".join(f"benchmark={row.pk}" for row in rows)
+    assert shown(member, query).ranks_over_settings()["settings"] == 5
+    Benchmark.objects.filter(pk=rows[0].pk).update(state=Benchmark.State.PAUSED)
+    assert shown(member, query).ranks_over_settings()["settings"] == 4
+    # Half of the second one's methods now were measured in another precision: too few are left in either setting.
+    other = many_methods.benchmark(member, methods=4, experiments=1, classifier=rows[1].classifier)
+    other.specification["precision"] = "fast"
+    other.save(update_fields=["specification"])
+    for _ in range(20):
+        reconciler.reconcile()
+    names = [f"{rows[1].pk}.{index}" for index in (0, 1)] + [f"{other.pk}.{index}" for index in (2, 3)]
+    mixed = "&".join(f"benchmark={row.pk}" for row in rows[2:]) + "".join(f"&result={name}" for name in names)
+    assert shown(member, mixed).ranks_over_settings() is None
+
+
+def test_a_method_that_a_setting_has_twice_is_not_ranked_over_settings(member: User) -> None:
+    rows = [
+        finished(
+            member, methods=4, experiments=1, classifier=factories.classifier(weights_sha256=f"{number:064}")
+        )
+        for number in range(4)
+    ]
+    again = finished(member, methods=1, experiments=1, classifier=rows[0].classifier, dataset=rows[0].dataset)
+    assert again.specification["methods"][0]["key"] == "grad_cam"
+    query = "&".join(f"benchmark={row.pk}" for row in [*rows, again])
+    found = shown(member, query).ranks_over_settings()
+    assert (found["settings"], len(found["rows"])) == (4, 3)
+
+
+def test_a_figure_without_a_better_end_has_no_front(member: User) -> None:
+    benchmark = finished(member, methods=3, experiments=2)
+    page = shown(member, f"benchmark={benchmark.pk}&experiment=perturbation&figure=correct")
+    assert (page.figure.key, page.figure.better) == ("correct", "")
+    (table,) = page.costs.tables()
+    assert [point["front"] for point in table["points"]] == [False, False, False]
+
+
 def test_the_front_of_cost_and_score(member: User) -> None:
     benchmark = finished(member, methods=4, experiments=1)
     page = shown(member, f"benchmark={benchmark.pk}&cost=forwards")
-    (table,) = page.costs()
+    (table,) = page.costs.tables()
     assert table["x_title"] == "Forward passes per map"
     front = [point for point in table["points"] if point["front"]]
     scores = [point["score"]["value"] for point in front]
@@ -248,7 +293,7 @@ def test_the_front_of_cost_and_score(member: User) -> None:
 def test_images_with_the_largest_disagreement(client: Client, member: User) -> None:
     benchmark = finished(member, methods=3, experiments=1, images=12)
     page = shown(member, f"benchmark={benchmark.pk}")
-    (group,) = page.images()
+    (group,) = page.images.groups()
     spreads = [row["disagreement"] for row in group["rows"]]
     assert len(spreads) == 6 and spreads == sorted(spreads, reverse=True)
     values = [cell["value"] for cell in group["rows"][0]["cells"]]
@@ -282,7 +327,7 @@ def test_images_of_a_benchmark_shared_with_its_figures_only_are_not_drawn(
     html = client.get(f"{COMPARE}?{query}").content.decode()
     assert "shares the figures only" in html and "Images with the largest disagreement" in html
     assert "data-map=" not in html and "Open in the studio" not in html
-    row = shown(member, query).images()[0]["rows"][0]
+    row = shown(member, query).images.groups()[0]["rows"][0]
     asked = {"method": "0", "image": row["image"], "target": str(row["cells"][0]["target"])}
     address = f"{reverse('comparisons:maps')}?{query}"
     assert client.post(address, asked).status_code == 404
@@ -324,6 +369,8 @@ def test_results_are_found_added_moved_and_removed(client: Client, member: User)
     html = client.get(f"{COMPARE}?result={second.pk}.0&result={first.pk}.1&q=nothing+at+all").content.decode()
     assert f'href="?result={first.pk}.1&amp;result={second.pk}.0' in html
     assert "No benchmark has that" in html
+    client.cookies["django_language"] = "zh-hans"
+    assert "</span> 全部</a>" in client.get(f"{COMPARE}?q=monday").content.decode()
 
 
 def test_queries_are_few(client: Client, member: User, django_assert_max_num_queries) -> None:

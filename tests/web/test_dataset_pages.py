@@ -139,6 +139,12 @@ def test_images_are_shown_with_what_is_known_of_them(places: Path) -> None:
     one = client.get(reverse("library:dataset_image", args=[row.pk, 1])).content.decode()
     assert f"/studio/?dataset={row.pk}&amp;image=images%2Fdog.png" in one
     assert "32 × 24" in one
+    assert '<dt>Index</dt><dd class="figures">1</dd>' in one
+    client.cookies["django_language"] = "zh-hans"
+    chinese = client.get(reverse("library:dataset_image", args=[row.pk, 1])).content.decode()
+    assert ">上一张</a>" in chinese and "上一页" not in chinese
+    assert '<dt>索引</dt><dd class="figures">1</dd>' in chinese
+    assert "0 个评测、0 张显著图" in client.get(reverse("library:dataset", args=[row.pk])).content.decode()
     assert client.get(reverse("library:dataset_image", args=[row.pk, 2])).status_code == 404
 
 

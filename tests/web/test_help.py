@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -55,6 +57,14 @@ def test_members_see_which_of_their_models_it_explains(client: Client) -> None:
     page = client.get("/help/methods/grad_cam/").content.decode()
     assert "Mine" in page and "Theirs" not in page
     assert "Grad-CAM needs a convolutional layer, and A transformer is a transformer." in page
+
+
+def test_a_model_that_cannot_be_used_is_not_said_to_be_explained(client: Client) -> None:
+    member = factories.member()
+    client.force_login(member)
+    factories.classifier(owner=member, name="Broken", state="failed", problem="Its file is cut off.")
+    html = client.get("/help/methods/grad_cam/").content.decode()
+    assert re.search(r"Broken</a></dt><dd[^>]*>This model can(?:'|&#x27;)t be used yet\.</dd>", html)
 
 
 def test_an_experiments_page_has_protocols_figures_and_ground_truth(client: Client) -> None:

@@ -125,6 +125,26 @@ def test_models_and_maps_of_others_are_not_found(client: Client, member: User, b
     assert client.get(reverse("studio:overlay", args=[asked.pk])).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        ("library:change_preprocessing", "Models"),
+        ("library:register_folder", "Data sets"),
+        ("library:dataset", "Data sets"),
+        ("comparisons:compare", "Benchmarks"),
+        ("benchmarks:workers", "Workers"),
+    ],
+)
+def test_the_menu_marks_the_section(client: Client, member: User, name: str, section: str) -> None:
+    User.objects.update(is_staff=True)
+    rows = {
+        "library:change_preprocessing": lambda: [factories.classifier(owner=member).pk],
+        "library:dataset": lambda: [factories.dataset().pk],
+    }
+    page = client.get(reverse(name, args=rows.get(name, list)())).content.decode()
+    assert re.findall(r'aria-current="page">([^<]+)</a>', page.split("</nav>")[0]) == [section]
+
+
 def test_a_benchmark_shows_figures_failures_and_sorted_images(client: Client, benchmark: Benchmark) -> None:
     page = client.get(
         reverse("benchmarks:detail", args=[benchmark.pk]) + "?sort=-insertion_auc"

@@ -14,8 +14,9 @@ from tests.web.api_calls import script_of
 from webapp.benchmarks import transitions
 from webapp.benchmarks.deletion import delete_benchmark
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult
+from webapp.benchmarks.progress import progress_of
 from webapp.benchmarks.queue import queue_for
-from webapp.benchmarks.selectors import progress_of, results_of
+from webapp.benchmarks.selectors import results_of
 from webapp.library.models import ForwardRate
 from workers.claiming import ClaimLost, claim_shard, deliver
 from workers.planning import plan_queued_benchmarks

@@ -109,6 +109,16 @@ def test_every_sentence_is_chinese_for_chinese_readers_and_keeps_its_values() ->
         ),
         # Several sentences, of which one is known.
         ("Add at least one method. Whatever else.", "请至少添加一个方法。Whatever else."),
+        # What was left out of an archive, with another sentence as its reason.
+        (
+            "Not kept: fake.png is not a JPEG, PNG or WebP image.",
+            "未保留：fake.png 不是 JPEG、PNG 或 WebP 图像。",
+        ),
+        (
+            "Not kept: 2000 × 1001 pixels are too many; at most 2 million are taken.",
+            "未保留：2000 × 1001 像素过多；最多接受 2 百万像素。",
+        ),
+        ("Not kept: not a JPEG, PNG or WebP image.", "未保留：不是 JPEG、PNG 或 WebP 图像。"),
         # A list, and what is no sentence of ours.
         (
             "The weights do not fit VGG: a [1] is missing; b is [2] instead of [3]; and 3 more.",

@@ -8,7 +8,8 @@ import pytest
 
 from tests.web import factories
 from webapp.benchmarks.models import Benchmark, Shard
-from webapp.benchmarks.selectors import progress_of, results_of
+from webapp.benchmarks.progress import progress_of
+from webapp.benchmarks.selectors import results_of
 from webapp.library.models import ForwardRate
 from workers.claiming import claim_shard, deliver, fail_attempt
 

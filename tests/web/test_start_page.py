@@ -59,6 +59,8 @@ def test_what_goes_on_is_shown(client: Client, member: User) -> None:
         f"/benchmarks/{shared.pk}/",
         f"/maps/{drawn.pk}/overlay.webp",
         "On its way",
+        ">Models not ready<",
+        'data-label="Progress"><span>0 / 10<',
         "benchmark #1, images 1 to 4",
     ):
         assert shown in page, shown
@@ -72,12 +74,13 @@ def test_what_goes_on_is_shown(client: Client, member: User) -> None:
 
 
 def test_what_workers_are_at_is_in_the_readers_language(client: Client, member: User) -> None:
-    factories.node(activity="benchmark #1, images 1–4")
+    factories.node(activity="benchmark #1, images 1–4", device="AMD EPYC, 2 threads")
     factories.node(activity="looking at a model")
     client.cookies["django_language"] = "zh-hans"
     page = client.get("/").content.decode()
     assert "评测 #1，图像 1 至 4" in page
     assert "正在检查模型" in page
+    assert "AMD EPYC，2 线程<" in page
 
 
 def test_a_map_leads_to_the_studio_with_its_settings(client: Client, member: User) -> None:

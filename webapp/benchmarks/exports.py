@@ -85,11 +85,7 @@ def summary_of(row: ResultSummary | None, result: Result) -> dict[str, Any]:
     """What is kept of a result as summarise_result of saliency_core makes it."""
     if row is None:
         return summarise_result(Columns(), result.experiment, resamples=RESAMPLES)
-    return {
-        **row.content,
-        "classes": row.classes,
-        "interval": {**row.content["interval"], "resamples": RESAMPLES},
-    }
+    return {**row.content, "classes": row.classes}
 
 
 def provenance(benchmark: Benchmark) -> dict[str, Any]:

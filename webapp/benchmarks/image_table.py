@@ -18,7 +18,6 @@ from django.utils.translation import gettext as _
 
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.figures import Figure
-from saliency_core.statistics.tables import image_values
 
 PAGE_SIZE = 25
 MOST_FIGURES = 5
@@ -121,7 +120,7 @@ def units_of(
     parts: Mapping[int, Columns], titles: Sequence[str], figures: Sequence[Figure], chosen: Figure
 ) -> Units:
     """The units of all methods. `parts`: columns by method index; `titles`: of all methods."""
-    keys = {method: unit_keys(columns) for method, columns in parts.items()}
+    keys = unit_keys(parts)
     every = np.unique(np.concatenate([*keys.values(), np.empty(0, np.int64)])).astype(np.int64)
     single = len(titles) == 1
     columns: list[Column] = []
@@ -142,12 +141,20 @@ def units_of(
     )
 
 
-def unit_keys(columns: Columns) -> npt.NDArray[np.int64]:
-    """One number for each unit, the same for every method: the image, and which of its classes it is."""
-    indices = columns.indices
-    starts = np.flatnonzero(np.r_[True, indices[1:] != indices[:-1]]) if len(indices) else np.empty(0, int)
-    occurrence = np.arange(len(indices)) - np.repeat(starts, np.diff(np.r_[starts, len(indices)]))
-    return np.asarray(indices * 4096 + np.minimum(occurrence, 4095), dtype=np.int64)
+def unit_keys(parts: Mapping[int, Columns]) -> dict[int, npt.NDArray[np.int64]]:
+    """By method a number for each of its units, the same for all methods: the image and, where classes of the data set
+    are explained, which of them it is. Two models may have outputs for different classes of an image.
+    """
+    named = {method: columns.scalars.get("annotated_class") for method, columns in parts.items()}
+    names = np.unique(
+        np.concatenate([np.empty(0, np.str_), *(each for each in named.values() if each is not None)])
+    )
+    keys = {}
+    for method, columns in parts.items():
+        classes = named[method]
+        place = 0 if classes is None else np.searchsorted(names, classes)
+        keys[method] = np.asarray(columns.indices * max(1, len(names)) + place, dtype=np.int64)
+    return keys
 
 
 def _values(columns: Columns | None, figure: Figure) -> npt.NDArray[np.float32]:
@@ -158,7 +165,7 @@ def _values(columns: Columns | None, figure: Figure) -> npt.NDArray[np.float32]:
     table = figure.table(columns)
     if table.shape[0] != len(columns):
         return np.full(len(columns), np.nan, np.float32)
-    return np.asarray(image_values(table, figure.combine), dtype=np.float32)
+    return np.asarray(figure.image_values(table), dtype=np.float32)
 
 
 def _spread(

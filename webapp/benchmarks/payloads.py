@@ -16,7 +16,8 @@ from typing import Any
 from django.urls import reverse
 
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
-from webapp.benchmarks.selectors import missing_label, progress_of
+from webapp.benchmarks.progress import progress_of
+from webapp.benchmarks.selectors import missing_label
 from webapp.library.models import Classifier
 from webapp.reasons.showing import shown_reason
 from webapp.studio.models import Explanation

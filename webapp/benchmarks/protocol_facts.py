@@ -39,7 +39,7 @@ def protocol_facts(protocol: Protocol) -> list[tuple[str, str]]:
             (_("Insertion starts from"), _canvas(protocol, protocol.insertion_canvas)),
             (_("Deletion ends at"), _canvas(protocol, protocol.deletion_canvas)),
             (_("Equal values"), _("in the order of rows, from the top left")),
-            (_("Area"), _("trapezoids over a unit interval; overall = insertion − deletion")),
+            (_("Area"), _("trapezoids over a unit interval; over-all = insertion − deletion")),
         ]
     if protocol.source:
         facts.append((_("Source"), _(protocol.source)))

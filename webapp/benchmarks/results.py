@@ -46,8 +46,14 @@ def results(benchmark: Benchmark, *, with_curves: bool = True) -> list[Result]:
 
 
 def columns_of(benchmark: Benchmark, place: Place, *, with_curves: bool = True) -> Columns:
+    """What is finished of one method under one experiment. `with_curves` False: curves only where a figure is made of
+    them.
+    """
     method, experiment = place
-    return results_of(benchmark, method_index=method, experiment_index=experiment, with_curves=with_curves)
+    needed = any(figure.curve for figure in experiment_of(benchmark, experiment).figures())
+    return results_of(
+        benchmark, method_index=method, experiment_index=experiment, with_curves=with_curves or needed
+    )
 
 
 def result_of(

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
-
 from django.db.models import (
-    Count,
     Exists,
     F,
-    FloatField,
     IntegerField,
     OuterRef,
-    Q,
     QuerySet,
     Subquery,
     Sum,
 )
-from django.db.models.functions import Cast, Coalesce, Now
+from django.db.models.functions import Coalesce, Now
 
 from saliency_core.experiments.columns import Columns
 from webapp.accounts.models import User
@@ -31,7 +25,7 @@ from webapp.benchmarks.models import (
     WorkerNode,
     WorkerTrouble,
 )
-from webapp.common.database import database_time, now_plus
+from webapp.common.database import now_plus
 
 WORKER_SILENCE_SECONDS = 15.0
 
@@ -115,69 +109,6 @@ def benchmark_workers() -> QuerySet[WorkerNode]:
 def workers_heard_of(seconds: float) -> QuerySet[WorkerNode]:
     """Benchmark workers that were there in the last seconds, whether they take work or not."""
     return WorkerNode.objects.filter(kind=WorkerNode.Kind.BENCHMARK, heartbeat_at__gte=now_plus(-seconds))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a benchmark is.
-
-    images_done counts whole images, those within running shards included; images_per_second is what the workers at
-    work on it achieve together; seconds_left is None when that is unknown.
-    """
-
-    images_done: int
-    images_total: int
-    shards_done: int
-    shards_total: int
-    shards_set_aside: int
-    workers: int
-    images_per_second: float | None
-    seconds_left: float | None
-
-
-def progress_of(benchmark: Benchmark) -> Progress:
-    """Counts over the benchmark's shards; a shard's share of finished work counts as that share of its images."""
-    size = F("stop") - F("start")
-    counts = benchmark.shards.aggregate(
-        total=Count("pk"),
-        done=Count("pk", filter=Q(state=Shard.State.DONE)),
-        set_aside=Count("pk", filter=Q(state=Shard.State.SET_ASIDE)),
-        running=Count("pk", filter=Q(state=Shard.State.RUNNING)),
-        images_done=Sum(size, filter=Q(state=Shard.State.DONE), default=0),
-        images_under_way=Sum(
-            Cast(size, FloatField()) * F("progress"), filter=Q(state=Shard.State.RUNNING), default=0.0
-        ),
-        images_set_aside=Sum(size, filter=Q(state=Shard.State.SET_ASIDE), default=0),
-    )
-    total = benchmark.number_of_images * max(1, len(benchmark.specification["methods"]))
-    done = counts["images_done"] + counts["images_under_way"]
-    # Nothing is running most of the time, and then there is no speed to be found out.
-    worked = _worker_seconds(benchmark) if counts["running"] and done > 0 else 0.0
-    per_second = done / worked * counts["running"] if worked > 0 else None
-    left = total - done - counts["images_set_aside"]
-    return Progress(
-        images_done=int(done + 1e-6),
-        images_total=total,
-        shards_done=counts["done"],
-        shards_total=counts["total"],
-        shards_set_aside=counts["set_aside"],
-        workers=counts["running"],
-        images_per_second=per_second,
-        seconds_left=left / per_second if per_second else None,
-    )
-
-
-def _worker_seconds(benchmark: Benchmark) -> float:
-    """Seconds that workers have spent on finished shards and on those under way."""
-    finished = benchmark.shards.filter(state=Shard.State.DONE).aggregate(
-        spent=Sum(F("finished_at") - F("claimed_at"), default=timedelta())
-    )["spent"]
-    now = database_time()
-    running = benchmark.shards.filter(state=Shard.State.RUNNING, claimed_at__isnull=False)
-    under_way = sum(
-        (now - claimed_at).total_seconds() for claimed_at in running.values_list("claimed_at", flat=True)
-    )
-    return finished.total_seconds() + under_way
 
 
 def results_of(

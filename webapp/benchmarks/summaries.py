@@ -17,7 +17,7 @@ from saliency_core.experiments.base import Experiment
 from saliency_core.experiments.columns import Columns
 from saliency_core.experiments.summary import summarise_curves, summarise_result
 from saliency_core.output.comparison import Comparison, compare
-from saliency_core.statistics.tables import image_sums, image_values
+from saliency_core.statistics.tables import image_sums
 from webapp.benchmarks.models import Benchmark, ResultComparison, ResultSummary, ShardResult
 from webapp.benchmarks.results import Place, columns_of, experiment_of, result_of
 
@@ -151,7 +151,7 @@ def _spread(columns: Columns, experiment: Experiment) -> dict[str, dict[str, Any
     """How the figures are spread over the images: {key: {"percentiles": 5th, 25th, 50th, 75th, 95th; "mean"}}."""
     found: dict[str, dict[str, Any]] = {}
     for figure in experiment.figures() if len(columns) else ():
-        values = image_values(image_sums(figure.table(columns), columns.indices)[1], figure.combine)
+        values = figure.image_values(image_sums(figure.table(columns), columns.indices)[1])
         values = values[np.isfinite(values)]
         if len(values):
             found[figure.key] = {

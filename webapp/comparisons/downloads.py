@@ -135,6 +135,7 @@ def report(page: ComparisonPage) -> str:
             "high",
             "n",
             "p_holm",
+            "test",
             "rank_biserial",
             "d_z",
         ]

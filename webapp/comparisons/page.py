@@ -7,34 +7,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db.models import Q
-from django.urls import reverse
-from django.utils.translation import gettext as _
 
-from saliency_core.experiments.figures import COMMON_FIGURES, MAP_SECONDS, Figure
+from saliency_core.experiments.figures import COMMON_FIGURES, Figure
 from saliency_core.statistics.ranking import Friedman, friedman, nemenyi_critical_difference
 from webapp.accounts.models import User
 from webapp.benchmarks.charts import curve_chart
-from webapp.benchmarks.estimates import map_forwards
 from webapp.benchmarks.figures import best_of
 from webapp.benchmarks.looks import Look
 from webapp.benchmarks.methods import enhancement_of, title_of
 from webapp.benchmarks.models import ResultSummary
-from webapp.benchmarks.sharing import with_visible_images
 from webapp.benchmarks.significance import marked
 from webapp.comparisons.choice import Choice, Measured
-from webapp.comparisons.groups import Group, grouped, identity
+from webapp.comparisons.costs import Costs
+from webapp.comparisons.differing_images import DifferingImages
+from webapp.comparisons.groups import Group, comparability_facts, grouped
 from webapp.comparisons.looks import result_looks, result_titles
 from webapp.comparisons.pairing import FEW_VALUES, content_at_once, content_digest
 from webapp.jobs.models import Job
 from webapp.jobs.services import request_job
 
-IMAGES_SHOWN = 6
 FEWEST_SETTINGS = 4
 FEWEST_METHODS = 3
-COSTS = ("seconds", "forwards")
 
 
 @dataclass
@@ -309,22 +304,27 @@ class ComparisonPage:
         }
 
     def ranks_over_settings(self) -> dict[str, Any] | None:
-        """Average ranks of methods that were all measured in the same settings (model, data set, protocol), each
-        setting one block of Friedman's test; None unless there are enough of both.
+        """Average ranks of methods that were all measured in the same settings (model, images, protocol and whatever
+        else figures depend on), each setting one block of Friedman's test; None unless there are enough of both.
+        Benchmarks that are not complete have no part, nor methods that a setting has twice, as with two layers.
         """
         figure = self.figure
         if figure is None or not figure.better:
             return None
         cells: dict[str, dict[tuple[str, str], float]] = {}
+        twice: set[tuple[str, str]] = set()
         for position, each in enumerate(self.measured):
-            interval = self.interval(position, figure)
-            if interval and interval["value"] is not None:
-                setting = f"{each.benchmark.specification['classifier']['weights_sha256']} {identity(each)}"
-                cells.setdefault(setting, {})[_method_name(each)] = interval["value"]
+            interval, facts = self.interval(position, figure), comparability_facts(each)
+            if not facts["complete"] or not interval or interval["value"] is None:
+                continue
+            values = cells.setdefault(json.dumps(facts, sort_keys=True, default=str), {})
+            name = _method_name(each)
+            twice |= {name} & set(values)
+            values[name] = interval["value"]
         settings = [values for values in cells.values() if len(values) >= FEWEST_METHODS]
         if len(settings) < FEWEST_SETTINGS:
             return None
-        methods = sorted(set.intersection(*(set(values) for values in settings)))
+        methods = sorted(set.intersection(*(set(values) for values in settings)) - twice)
         if len(methods) < FEWEST_METHODS:
             return None
         better = "lower" if figure.better == "lower" else "higher"
@@ -355,7 +355,7 @@ class ComparisonPage:
             "methods": [look.to_dict() for look in self.looks],
             "curves": curves,
             "spreads": {},
-            "points": {str(table["number"]): table for table in self.costs()},
+            "points": {str(table["number"]): table for table in self.costs.tables()},
         }
 
     def curve_titles(self, charts: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -369,164 +369,15 @@ class ComparisonPage:
             if f"{number}-{curve.key}" in charts["curves"]
         ]
 
-    # --- cost against score --------------------------------------------------------------------------------
-
-    @property
-    def cost(self) -> str:
-        asked = self.choice.query.get("cost", "")
-        return asked if asked in COSTS else COSTS[0]
-
-    @property
-    def cost_choices(self) -> list[tuple[str, str]]:
-        return [("seconds", _("Seconds per map")), ("forwards", _("Forward passes per map"))]
-
-    def costs(self) -> list[dict[str, Any]]:
-        """By table: each result's cost and the chosen figure, both with intervals; `front`: no other result that may
-        be compared is both cheaper and better.
-        """
-        if self.figure is None:
-            return []
-        return [self._costs(number, group, self.figure) for number, group in enumerate(self.groups)]
-
-    def _costs(self, number: int, group: Group, figure: Figure) -> dict[str, Any]:
-        scale = 100 if figure.unit == "percent" else 1
-        titles = result_titles(group.members)
-        points = []
-        for offset, each in enumerate(group.members):
-            place = self.positions[each.place]
-            score, cost = self.interval(place, figure), self._cost(place, each)
-            if score and score["value"] is not None and cost and cost["value"] is not None:
-                points.append(
-                    {
-                        "method": place,
-                        "title": titles[offset],
-                        "cost": cost,
-                        "score": score,
-                        "shown": {
-                            end: None if score[end] is None else scale * score[end]
-                            for end in ("value", "low", "high")
-                        },
-                        "marked": bool(group.marks[offset]),
-                    }
-                )
-        comparable = [point for point in points if not point["marked"]]
-        for point in points:
-            point["front"] = point in comparable and not any(
-                _dominates(other, point, figure.better) for other in comparable if other is not point
-            )
-        return {
-            "number": number,
-            "protocol": group.members[0].experiment.protocol.full_name,
-            "x_title": _("Seconds per map") if self.cost == "seconds" else _("Forward passes per map"),
-            "y_title": _(figure.title) + (" (%)" if figure.unit == "percent" else ""),
-            "points": sorted(points, key=lambda point: point["cost"]["value"]),
-            "front_title": _("best for its cost"),
-        }
-
-    def _cost(self, place: int, measured: Measured) -> dict[str, Any] | None:
-        if self.cost == "seconds":
-            return self.interval(place, MAP_SECONDS)
-        size = measured.experiment.protocol.size
-        forwards = map_forwards(measured.chosen.method, measured.benchmark.classifier, size)
-        return {"value": forwards, "low": None, "high": None}
-
-    # --- images --------------------------------------------------------------------------------------------
-
-    def images(self) -> list[dict[str, Any]]:
-        """By group: the images on which the results differ most in the chosen figure, each with every result's value
-        and the addresses of the studio.
-        """
-        if self.figure is None or self.paired.content is None:
-            return []
-        page = self.images_page
-        first = (page - 1) * IMAGES_SHOWN
-        found = []
-        for (places, _reference), group in zip(
-            self.paired_members, self.paired.content["groups"], strict=True
-        ):
-            every = group["images"].get(self.figure.key, [])
-            rows = [self._image(each, places) for each in every[first : first + IMAGES_SHOWN]]
-            found.append(
-                {
-                    "looks": [self.looks[place] for place in places],
-                    "rows": rows,
-                    "protocol": self.measured[places[0]].experiment.protocol,
-                    "more": len(every) > first + IMAGES_SHOWN,
-                    "visible": all(self._shows_images(place) for place in places),
-                }
-            )
-        return [group for group in found if group["rows"]]
-
-    @property
-    def images_page(self) -> int:
-        text = self.choice.query.get("images", "")
-        return max(1, min(int(text), 10)) if text.isascii() and text.isdecimal() and len(text) < 4 else 1
+    # --- parts of their own --------------------------------------------------------------------------------
 
     @cached_property
-    def _visible_images(self) -> set[int]:
-        return with_visible_images(self.user, (each.benchmark.pk for each in self.measured))
+    def costs(self) -> Costs:
+        return Costs(self)
 
-    def _shows_images(self, place: int) -> bool:
-        """Whether the member may see the images and maps of a result, as on the benchmark's own page."""
-        return self.measured[place].benchmark.pk in self._visible_images
-
-    def _image(self, image: Mapping[str, Any], places: Sequence[int]) -> dict[str, Any]:
-        titles = result_titles([self.measured[place] for place in places])
-        cells = []
-        for offset, place in enumerate(places):
-            cells.append(
-                {
-                    "look": self.looks[place],
-                    "title": titles[offset],
-                    "value": image["values"].get(str(offset)),
-                    "target": image["targets"].get(str(offset)),
-                    "visible": self._shows_images(place),
-                }
-            )
-        return {**image, "cells": cells, "studio": self._studio(image, places)}
-
-    def _studio(self, image: Mapping[str, Any], places: Sequence[int]) -> list[dict[str, str]]:
-        """The studio with the image and the methods as they were measured, once for each model and class."""
-        together: dict[tuple[int, int, int], list[Measured]] = {}
-        for offset, place in enumerate(places):
-            target = image["targets"].get(str(offset))
-            if target is not None and self._shows_images(place):
-                benchmark = self.measured[place].benchmark
-                key = benchmark.classifier_id, benchmark.dataset_id, target
-                together.setdefault(key, []).append(self.measured[place])
-        links = []
-        for (classifier, dataset, target), members in together.items():
-            parts: dict[str, Any] = {
-                "model": classifier,
-                "dataset": dataset,
-                "image": image["image"],
-                "class": target,
-                "method": [],
-                "enhanced": [],
-            }
-            for each in members:
-                method = each.chosen.method
-                name = "method" if enhancement_of(method) is None else "enhanced"
-                parts[name].append(method["key"])
-                parts |= {
-                    f"{method['key']}-{parameter}": _address_text(value)
-                    for parameter, value in method["parameters"].items()
-                    if value is not None
-                }
-                parts |= {
-                    f"enhancement-{parameter}": _address_text(value)
-                    for parameter, value in (enhancement_of(method) or {}).items()
-                    if value is not None
-                }
-            title = members[0].benchmark.specification["classifier"]["name"]
-            links.append({"title": title, "url": f"{reverse('studio:maps')}?{urlencode(parts, doseq=True)}"})
-        return links
-
-
-def _address_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    @cached_property
+    def images(self) -> DifferingImages:
+        return DifferingImages(self)
 
 
 def _method_name(measured: Measured) -> tuple[str, str]:
@@ -536,13 +387,3 @@ def _method_name(measured: Measured) -> tuple[str, str]:
     method = measured.chosen.method
     own = {name: value for name, value in method["parameters"].items() if name not in ("layer", "layers")}
     return title_of(method), json.dumps([own, enhancement_of(method)], sort_keys=True)
-
-
-def _dominates(first: Mapping[str, Any], second: Mapping[str, Any], better: str) -> bool:
-    """Whether one point is at least as cheap and as good as another, and better in one of both."""
-    if not better:
-        return False
-    sign = -1 if better == "lower" else 1
-    cost = first["cost"]["value"] - second["cost"]["value"]
-    score = sign * (first["score"]["value"] - second["score"]["value"])
-    return cost <= 0 and score >= 0 and (cost < 0 or score > 0)

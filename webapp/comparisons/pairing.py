@@ -167,7 +167,7 @@ def _disagreeing(results: Sequence[Result], figure: Figure) -> list[dict[str, An
     place = next(number for number, column in enumerate(units.columns) if column.key == DISAGREEMENT)
     spread = units.values[place]
     order = np.argsort(-spread, kind="stable")[:IMAGES_KEPT]
-    keys = {position: unit_keys(columns) for position, columns in parts.items()}
+    keys = unit_keys(parts)
     every = np.unique(np.concatenate(list(keys.values())))
     return [
         _disagreement(units, int(row), float(spread[row]), parts, keys, int(every[row]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -65,8 +67,16 @@ class Suitability:
 
 
 @dataclass(frozen=True)
+class MethodPicture:
+    """A photograph and maps of it in a row: a static file, and the model and class of each map."""
+
+    file: str
+    maps: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class MethodPage:
-    """`definition`: with the equation, HTML. `picture`: a static file, "" if there is none."""
+    """`definition`: with the equation, HTML."""
 
     key: str
     title: str
@@ -75,7 +85,7 @@ class MethodPage:
     family: str
     needs: list[str]
     definition: SafeString
-    picture: str
+    picture: MethodPicture | None
     parameters: list[ParameterRow]
     preset_parameters: list[Parameter]
     presets: list[Preset]
@@ -150,7 +160,11 @@ def _suitability(method: MethodDescription, user: User | AnonymousUser) -> list[
     if not user.is_authenticated:
         return []
     models = classifiers_for(user).prefetch_related(None).defer("class_names", "compatibility")[:MOST_MODELS]
-    return [Suitability(each, why_not_applicable(each, method.key) or "") for each in models]
+    unusable = _("This model can't be used yet.")
+    return [
+        Suitability(each, unusable if each.problem else why_not_applicable(each, method.key) or "")
+        for each in models
+    ]
 
 
 def _bounds(parameter: Parameter) -> str:
@@ -168,7 +182,17 @@ def _bounds(parameter: Parameter) -> str:
     return _("at most %(maximum)s") % limits if limits else ""
 
 
-def _picture(key: str) -> str:
-    """The picture of tools/method_pages.py, which is also a static file."""
+def _picture(key: str) -> MethodPicture | None:
+    """The picture of tools/method_pages.py, which is also a static file, if there is one."""
     name = f"{key}.webp"
-    return f"methods/{name}" if (settings.METHOD_PICTURES / name).is_file() else ""
+    if not (settings.METHOD_PICTURES / name).is_file():
+        return None
+    tiles = _tiles()[key]
+    return MethodPicture(f"methods/{name}", [(tile["model"], tile["class"]) for tile in tiles])
+
+
+@cache
+def _tiles() -> dict[str, list[dict[str, str]]]:
+    text = (settings.METHOD_PICTURES / "tiles.json").read_text(encoding="utf-8")
+    tiles: dict[str, list[dict[str, str]]] = json.loads(text)
+    return tiles

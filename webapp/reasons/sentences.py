@@ -427,6 +427,8 @@ SENTENCES = (
     _("named more than once in {file}; the first line counts"),
     _("Passed over: its name is not in UTF-8."),
     _("Passed over: not a JPEG, PNG or WebP image."),
+    _("Not kept: {reason}"),
+    _("{width} × {height} pixels are too many; at most {most} million are taken."),
     _("Not kept: an archive within the archive is not opened."),
     _("Not kept: not a JPEG, PNG or WebP image."),
     _("Not kept: neither an image nor an annotation file (.xml, .json, .txt, .csv, .mat)."),

@@ -95,9 +95,12 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=1)
 def _sentences() -> tuple[_Sentence, ...]:
-    """Those that say most in words of their own first, as they are the least likely to be another one's values."""
+    """Those that begin with words of their own first, which a value at the beginning of another one would take in
+    ("Not kept: a.png" is no file's name); then those that say most, as they are the least likely to be another
+    one's values.
+    """
     found = []
     for text in dict.fromkeys([*SENTENCES, *REFUSALS.values()]):
         names = tuple(match[1] or match[2] for match in PLACEHOLDER.finditer(text))
         found.append(_Sentence(text, tuple(PLACEHOLDER.sub("\0", text).split("\0")), names))
-    return tuple(sorted(found, key=lambda sentence: -sentence.weight))
+    return tuple(sorted(found, key=lambda sentence: (not sentence.pieces[0], -sentence.weight)))

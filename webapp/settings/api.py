@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from webapp.environment import env
 
 API_THROTTLE_RATES: dict[str, str] = {
@@ -55,7 +57,7 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Saliscope",
-    "DESCRIPTION": (
+    "DESCRIPTION": _(
         "Everything a script would want: models, data sets, methods, experiments, benchmarks and their results. "
         "Sign in with a token from your account page: `Authorization: Bearer sali_…`. "
         "Errors are objects whose keys are `detail` or the path of a field (`methods.0.parameters.layer`) and whose "

@@ -86,7 +86,7 @@ def test_from_sign_up_to_the_text_report(page: Page, holiday_photographs: str, t
 
     figures = page.locator("#benchmark-figures")
     expect(figures.get_by_role("row", name="Over-all")).to_contain_text(re.compile(r"\[-?[\d.]+, -?[\d.]+\]"))
-    expect(figures.get_by_role("row", name="Images that failed")).to_contain_text("2")
+    expect(figures.get_by_role("row", name="Images without figures")).to_contain_text("2")
     failures = page.locator("#failures")
     expect(failures).to_contain_text("broken.jpg")
     expect(failures).to_contain_text("letter.jpg")

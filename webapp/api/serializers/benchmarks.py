@@ -15,7 +15,8 @@ from webapp.benchmarks.labels import LONGEST_NAME, LONGEST_TAG, MOST_TAGS
 from webapp.benchmarks.methods import title_of
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent
 from webapp.benchmarks.priorities import PRIORITIES, USUAL_PRIORITY
-from webapp.benchmarks.selectors import environments_of, progress_of, working_seconds
+from webapp.benchmarks.progress import progress_of
+from webapp.benchmarks.selectors import environments_of, working_seconds
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
 from webapp.device_labels import LONGEST
 from webapp.library.models import Classifier, Dataset

@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.http import require_GET
 from drf_spectacular.generators import SchemaGenerator
@@ -29,8 +30,10 @@ def openapi() -> dict[str, Any]:
 class Schema(ApiView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> Response:
-        """The description of the API, OpenAPI 3."""
-        return Response(openapi())
+        """The description of the API, OpenAPI 3, with its introduction in the reader's language."""
+        found = openapi()
+        introduction = found["info"]["description"]
+        return Response({**found, "info": {**found["info"], "description": _(introduction)}})
 
 
 @require_GET

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
 from saliency_core.experiments.base import experiment_description
 from saliency_core.output.numbers import p_text, shown, sign
@@ -23,6 +24,7 @@ register = template.Library()
 NONE = "–"
 # What a template hands to a filter where there is no value: None, or an empty text for an unknown key.
 ABSENT = (None, "")
+_THREADS = re.compile(r", (\d{1,6}) threads?\b")
 
 
 @register.filter
@@ -100,6 +102,16 @@ def significant(value: float | None) -> str:
 
 
 @register.filter
+def pace(images_per_second: float | None) -> str:
+    """How fast images are done: "57.1 images per second" or, where they are slow, "147 seconds per image"."""
+    if images_per_second in ABSENT:
+        return NONE
+    if images_per_second < 1:
+        return gettext("%(seconds)s seconds per image") % {"seconds": significant(1 / images_per_second)}
+    return gettext("%(rate)s images per second") % {"rate": significant(images_per_second)}
+
+
+@register.filter
 def count(value: int | None) -> str:
     return NONE if value in ABSENT else f"{value:,}"
 
@@ -142,6 +154,17 @@ def seconds_ago(moment: datetime | None) -> float | None:
 @register.filter
 def short_hash(value: str | None) -> str:
     return value[:12] if value else NONE
+
+
+@register.filter
+def device(name: str) -> str:
+    """A device as saliency_core names it, its threads in the reader's language."""
+    return _THREADS.sub(_threads, str(name))
+
+
+def _threads(found: re.Match[str]) -> str:
+    number = int(found[1])
+    return ngettext(", %(number)d thread", ", %(number)d threads", number) % {"number": number}
 
 
 @register.filter
@@ -210,7 +233,8 @@ def _halved_text(payload: dict[str, Any]) -> str:
         text = gettext("Memory ran out on %(device)s: %(to)s maps at once instead of %(from)s from here on")
     else:
         text = gettext("Memory ran out on %(device)s: batches of %(to)s instead of %(from)s from here on")
-    return text % {name: payload.get(name, "") for name in ("device", "to", "from")}
+    values = {name: payload.get(name, "") for name in ("to", "from")}
+    return text % {**values, "device": device(payload.get("device", ""))}
 
 
 def _priority_label(payload: dict[str, Any]) -> str:

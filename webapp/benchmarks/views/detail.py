@@ -23,12 +23,12 @@ from webapp.benchmarks.log_page import LogPage
 from webapp.benchmarks.methods import shown_enhancement, shown_parameters
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.priorities import priority_choices
+from webapp.benchmarks.progress import progress_of
 from webapp.benchmarks.protocol_facts import protocol_facts
 from webapp.benchmarks.selectors import (
     benchmarks_for,
     environments_of,
     missing_label,
-    progress_of,
     troubles_of,
     working_seconds,
 )
@@ -165,6 +165,8 @@ def live_texts() -> dict[str, Any]:
         "fetching": _("Fetching weights, %(share)s %% of %(total)s MB"),
         "map_failed": _("No map"),
         "map_of": _("Map of %(image)s"),
+        "images_per_second": _("%(rate)s images per second"),
+        "seconds_per_image": _("%(seconds)s seconds per image"),
         "under_a_second": _("under 1 s"),
         "days": _("%(whole)d d %(rest)d h"),
         "hours": _("%(whole)d h %(rest)d min"),
