@@ -83,6 +83,30 @@ print(server_error(request).content.decode())
 """
 
 
+# Bars that keep to the window's lower edge would lie across a picture of the whole page.
+STILL = """() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(".studio-submit, .settings-submit { position: static !important }");
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}"""
+# Pictures that are fetched when they come into sight, down to where the screenshot ends.
+SHOW_PICTURES = """async (height) => {
+  for (const picture of document.images) picture.loading = "eager";
+  for (let top = 0; top < height; top += innerHeight) {
+    scrollTo(0, top);
+    await new Promise((done) => setTimeout(done, 60));
+  }
+  scrollTo(0, 0);
+  const shown = [...document.images].filter((each) => each.getBoundingClientRect().top < height);
+  const loaded = shown.map((each) => each.complete || new Promise((done) => {
+    each.onload = each.onerror = done;
+  }));
+  await Promise.race([Promise.all(loaded), new Promise((done) => setTimeout(done, 5000))]);
+}"""
+# On a phone what these pages are about is below the choices.
+BELOW = {"maps": "#maps", "cut-outs": "#maps"}
+
+
 def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
@@ -111,7 +135,8 @@ def take(
 ) -> None:
     width, theme, language = variant.split("-")
     context = browser.new_context(
-        viewport={"width": int(width), "height": WIDTHS[int(width)]}, storage_state=state
+        viewport={"width": int(width), "height": WIDTHS[int(width)]},
+        storage_state=state,
     )
     cookies = {"theme": theme, "django_language": LANGUAGES[language]}
     context.add_cookies([{"name": name, "value": value, "url": base} for name, value in cookies.items()])
@@ -131,10 +156,20 @@ def take(
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if overflow > 0:
             print(f"{variant} {address} is {overflow} px wider than the window")
-        height = min(MOST_HEIGHT, page.evaluate("document.documentElement.scrollHeight"))
-        shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": int(width), "height": height})
-        keep(shot, folder / f"{slug(name)}-{variant}.png")
+        keep(
+            picture_of(page, int(width), BELOW.get(name, "") if width == "390" else ""),
+            folder / f"{slug(name)}-{variant}.png",
+        )
     context.close()
+
+
+def picture_of(page: Page, width: int, below: str) -> bytes:
+    """The page from its top, or from an element, down to where it ends or is cut off."""
+    page.evaluate(STILL)
+    top = max(0, page.locator(below).bounding_box()["y"] - 12) if below else 0
+    height = min(MOST_HEIGHT, page.evaluate("document.documentElement.scrollHeight") - top)
+    page.evaluate(SHOW_PICTURES, top + height)
+    return page.screenshot(full_page=True, clip={"x": 0, "y": top, "width": width, "height": height})
 
 
 def keep(shot: bytes, path: Path) -> None:

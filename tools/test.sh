@@ -1,6 +1,6 @@
 #!/bin/sh
 # The tests: those without processes of their own side by side, then those that start the whole application, but for
-# the longest (marked "long"), which test-lab.sh runs.
+# the longest (marked "long"), which test-lab.sh and .ci/run have.
 # Usage: test.sh PYTHON [pytest arguments]   (with arguments, one run of just these)
 set -u
 python=$1

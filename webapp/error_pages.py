@@ -88,17 +88,18 @@ def wrong_method_middleware(get_response: Callable[..., Any]) -> Callable[..., A
     return answered
 
 
-def too_large(request: HttpRequest) -> HttpResponse:
-    mebibytes = settings.MAX_REQUEST_BYTES / 1024**2
+def too_large(request: HttpRequest, most: int) -> HttpResponse:
+    """413; `most`: bytes that such a request may have."""
+    mebibytes = most / 1024**2
     text = _("The upload is too big: at most %(size)s MiB are taken.") % {"size": f"{mebibytes:,.0f}"}
     return _answer(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
 
 
-def too_large_unread(scope: dict[str, Any]) -> HttpResponse:
+def too_large_unread(scope: dict[str, Any], most: int) -> HttpResponse:
     """The same for a request that no middleware has seen, in the language that its cookie or browser asks for."""
     request = ASGIRequest({**scope, "method": "GET"}, BytesIO())
     with override(get_language_from_request(request)):
-        return too_large(request)
+        return too_large(request, most)
 
 
 def _too_much(exception: Exception) -> str:

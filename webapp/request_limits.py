@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
+from django.urls import reverse
+
+# Views with a file in their form that may be large; all other requests are forms and JSON.
+UPLOADS = (
+    "library:import_classifier",
+    "library:upload_dataset",
+    "backups:restore",
+    "studio:upload",
+    "api:classifiers",
+    "api:datasets",
+    "api:pictures",
+)
+
+_SESSION_COOKIE = re.compile(rb"(?:^|;\s*)%s=[^;\s]" % re.escape(settings.SESSION_COOKIE_NAME.encode()))
 
 
 class BodyTooLong(Exception):
@@ -14,21 +30,32 @@ class BodyTooLong(Exception):
 
 
 class RequestSizeLimit:
-    """ASGI application around another one; HTTP bodies over `maximum` bytes are answered by `refusal`."""
+    """ASGI application around another one; HTTP bodies over `maximum` bytes are answered by `refusal`, which gets the
+    scope and the limit in bytes.
+
+    With `usual` so many bytes are allowed to all but uploads of somebody who says who they are: what the session or
+    the token is worth is found out only after the body was stored, and nobody else needs it to be.
+    """
 
     def __init__(
-        self, application: Any, maximum: int, refusal: Callable[[dict[str, Any]], HttpResponse]
+        self,
+        application: Any,
+        maximum: int,
+        refusal: Callable[[dict[str, Any], int], HttpResponse],
+        usual: int | None = None,
     ) -> None:
         self.application = application
         self.maximum = maximum
         self.refusal = refusal
+        self.usual = maximum if usual is None else min(usual, maximum)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await self.application(scope, receive, send)
             return
-        if self._announced(scope) > self.maximum:
-            await self._refuse(scope, send)
+        most = self.maximum if _is_upload(scope) else self.usual
+        if self._announced(scope) > most:
+            await self._refuse(scope, send, most)
             return
         received = 0
         started = False
@@ -37,7 +64,7 @@ class RequestSizeLimit:
             nonlocal received
             message: dict[str, Any] = await receive()
             received += len(message.get("body", b""))
-            if received > self.maximum:
+            if received > most:
                 raise BodyTooLong
             return message
 
@@ -51,7 +78,7 @@ class RequestSizeLimit:
         except BodyTooLong:
             if started:
                 raise
-            await self._refuse(scope, send)
+            await self._refuse(scope, send, most)
 
     @staticmethod
     def _announced(scope: dict[str, Any]) -> int:
@@ -60,9 +87,9 @@ class RequestSizeLimit:
                 return int(value)
         return 0
 
-    async def _refuse(self, scope: dict[str, Any], send: Any) -> None:
+    async def _refuse(self, scope: dict[str, Any], send: Any, most: int) -> None:
         # Rendered in a thread: the first time templates are read from the disk.
-        answer = await asyncio.to_thread(self.refusal, scope)
+        answer = await asyncio.to_thread(self.refusal, scope, most)
         headers = [
             (b"content-type", answer["Content-Type"].encode()),
             (b"content-length", str(len(answer.content)).encode()),
@@ -70,3 +97,13 @@ class RequestSizeLimit:
         ]
         await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": answer.content})
+
+
+def _is_upload(scope: dict[str, Any]) -> bool:
+    """Whether a file may be sent there, and the request carries a session or a token."""
+    if scope["method"] != "POST" or scope["path"] not in map(reverse, UPLOADS):
+        return False
+    headers = dict(scope["headers"])
+    if b"authorization" in headers:
+        return True
+    return _SESSION_COOKIE.search(headers.get(b"cookie", b"")) is not None

@@ -183,14 +183,20 @@ def run_shard(node: Node, claim: Claim, watch: ShardWatch) -> tuple[list[Columns
         )
     watch.end()
     require_images(specification["dataset"], dataset, unread)
-    _record_smaller_batches(node, claim, row, before, _batch_sizes(classifier, precision, method))
+    after = _batch_sizes(classifier, precision, method)
+    # Twice does no harm, and what was computed is worth waiting for a database that is away.
+    patiently(lambda: _record_smaller_batches(node, claim, row, before, after))
     seconds = time.monotonic() - started
     measured = max(len(set(part.images)) for part in columns)
     found = forwards * measured / seconds
     # A rate that is believed to be far too low makes shards that are done before they can be judged by.
     is_faster = rate is not None and found > rate.images_per_second
     if measured and (seconds >= LEAST_SECONDS_TO_JUDGE_BY or is_faster):
-        correct_forward_rate(row, device=node.device_name, precision=precision, images_per_second=found)
+        patiently(
+            lambda: correct_forward_rate(
+                row, device=node.device_name, precision=precision, images_per_second=found
+            )
+        )
     return columns, scorer.batch_size
 
 

@@ -26,6 +26,7 @@ from webapp.library.model_files import check_model_room
 from webapp.library.models import Classifier
 from webapp.library.stored_files import stored_file_name
 from workers.model_file_sandbox import convert_in_sandbox
+from workers.patience import AWAY
 from workers.preparation_watching import PreparationWatch
 from workers.resources import classifier_of, specification_of
 
@@ -36,8 +37,9 @@ log = structlog.get_logger(__name__)
 
 
 def prepare(row: Classifier, watch: PreparationWatch | None = None, *, report_later: bool = False) -> None:
-    """Prepares a claimed classifier; whatever goes wrong is told by its row. With `report_later` its compatibility
-    report is left to the studio's worker.
+    """Prepares a claimed classifier; whatever goes wrong with it is told by its row. With `report_later` its
+    compatibility report is left to the studio's worker. A database that is away is raised: the lease runs out, and it
+    is tried again.
     """
     watch = watch or PreparationWatch(lambda: services.keep_preparation(row))
     announce_classifier(row)
@@ -48,6 +50,8 @@ def prepare(row: Classifier, watch: PreparationWatch | None = None, *, report_la
         ended = False
     except SaliscopeError as problem:
         ended = services.fail_preparation(row, str(problem))
+    except AWAY:
+        raise
     except Exception as problem:
         log.exception("preparation_failed", classifier=row.pk)
         ended = services.fail_preparation(row, f"{type(problem).__name__}: {problem}")
@@ -96,7 +100,9 @@ def _prepare(row: Classifier, watch: PreparationWatch, report_later: bool) -> bo
 
 
 def look_again(row: Classifier, device: str) -> None:
-    """Writes the compatibility report of a claimed classifier; whatever goes wrong is told by its row."""
+    """Writes the compatibility report of a claimed classifier; whatever goes wrong with it is told by its row. A
+    database that is away is raised.
+    """
     try:
         classifier = classifier_of(specification_of(row), row.class_names, device)
         description = described(row, classifier)
@@ -105,6 +111,8 @@ def look_again(row: Classifier, device: str) -> None:
         give_back_report(row)
     except SaliscopeError as problem:
         finish_report(row, failed_report(str(problem)))
+    except AWAY:
+        raise
     except Exception as problem:
         log.exception("report_failed", classifier=row.pk)
         finish_report(row, failed_report(f"{type(problem).__name__}: {problem}"))

@@ -18,23 +18,25 @@ CHANGED = (
 )
 
 
-def dataset_here(format: str, path: str, fingerprint: str) -> Dataset:
-    """The data set with that fingerprint, registered at `path`. Raises DatasetError if it is nowhere to be had."""
+def dataset_here(number: int, format: str, path: str, fingerprint: str) -> Dataset:
+    """The data set of that number with that fingerprint, registered at `path`. Raises DatasetError if it is nowhere to
+    be had.
+    """
     try:
         return _with_fingerprint(format, Path(path), fingerprint)
     except DatasetError as problem:
         missing = DatasetError(without_path(str(problem), path))
-    for place in _other_places(format, path, fingerprint):
+    for place in _other_places(number, format, path, fingerprint):
         try:
             return _with_fingerprint(format, place, fingerprint)
         except DatasetError:
             continue
     if not can_fetch():
         raise missing
-    return _with_fingerprint(format, fetch_dataset(format, fingerprint), fingerprint)
+    return _with_fingerprint(format, fetch_dataset(number, format, fingerprint), fingerprint)
 
 
-def _other_places(format: str, path: str, fingerprint: str) -> Iterator[Path]:
+def _other_places(number: int, format: str, path: str, fingerprint: str) -> Iterator[Path]:
     """What lies below the roots under the last parts of the registered path, the longest first; what was fetched."""
     parts = Path(path).parts[1:]
     for root in settings.DATASET_ROOTS:
@@ -42,7 +44,7 @@ def _other_places(format: str, path: str, fingerprint: str) -> Iterator[Path]:
             place = root.joinpath(*parts[first:])
             if place.exists():
                 yield place
-    fetched = fetched_dataset(format, fingerprint)
+    fetched = fetched_dataset(number, format, fingerprint)
     if fetched is not None:
         yield fetched
 

@@ -21,13 +21,16 @@ from webapp.library.dataset_forms import UPLOAD_FORMATS
 from webapp.library.dataset_looks import open_folder, row_fields
 from webapp.library.models import Dataset
 from webapp.library.open_datasets import without_path
+from workers.patience import AWAY
 from workers.preparation_watching import PreparationWatch
 
 log = structlog.get_logger(__name__)
 
 
 def prepare_dataset(row: Dataset, watch: PreparationWatch | None = None) -> None:
-    """Prepares a claimed data set; whatever goes wrong is told by its row, in its owner's language."""
+    """Prepares a claimed data set; whatever goes wrong with it is told by its row, in its owner's language. A database
+    that is away is raised: the lease runs out, and it is tried again.
+    """
     watch = watch or PreparationWatch(lambda: services.keep_dataset_lease(row))
     announce_dataset(row)
     with in_language_of(row.owner):
@@ -44,13 +47,16 @@ def prepare_dataset(row: Dataset, watch: PreparationWatch | None = None) -> None
         except SaliscopeError as problem:
             done = False
             services.fail_dataset(row, _reason(problem, row, folder))
+        except AWAY:
+            raise
         except Exception as problem:
             done = False
             log.exception("data_set_not_prepared", dataset=row.pk)
             services.fail_dataset(
                 row, without_path(f"{type(problem).__name__}: {problem}", folder or row.path)
             )
-    if folder is not None and not done:
+    # What went wrong may have come after it was ready, as news of it that could not be sent.
+    if folder is not None and not done and not services.is_kept_in(row, folder):
         shutil.rmtree(folder, ignore_errors=True)
     announce_dataset(row)
 

@@ -49,8 +49,13 @@ def datasets_folder() -> Path:
     return settings.DATASETS_DIR / "fetched"
 
 
-def place_of(format: str, fingerprint: str) -> Path:
-    return datasets_folder() / f"{format}-{fingerprint}"
+def place_of(number: int, format: str, fingerprint: str) -> Path:
+    """Where a fetched data set lies, named by its row's number too: its fingerprint knows nothing of pixels."""
+    return datasets_folder() / _name_of(number, format, fingerprint)
+
+
+def _name_of(number: int, format: str, fingerprint: str) -> str:
+    return f"{format}-{number}-{fingerprint}"
 
 
 def mark_of(weights: Path) -> Path:
@@ -127,11 +132,14 @@ def _needed_by_benchmarks() -> set[str]:
     """Names of the data sets and weights of all benchmarks in work: queued or running."""
     part = "specification__"
     rows = Benchmark.objects.filter(state__in=Benchmark.IN_QUEUE).values_list(
-        f"{part}dataset__format", f"{part}dataset__fingerprint", f"{part}classifier__weights_sha256"
+        f"{part}dataset__id",
+        f"{part}dataset__format",
+        f"{part}dataset__fingerprint",
+        f"{part}classifier__weights_sha256",
     )
     needed: set[str] = set()
-    for format, fingerprint, sha256 in rows:
-        needed |= {f"{format}-{fingerprint}", sha256}
+    for number, format, fingerprint, sha256 in rows:
+        needed |= {_name_of(number, format, fingerprint), sha256}
     return needed
 
 

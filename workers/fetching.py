@@ -86,27 +86,27 @@ def fetch_weights(path: Path) -> None:
     log.info("weights_fetched", sha256=path.name[:12])
 
 
-def fetched_dataset(format: str, fingerprint: str) -> Path | None:
+def fetched_dataset(number: int, format: str, fingerprint: str) -> Path | None:
     """Where a fetched data set is opened; None if it is not here."""
-    folder = place_of(format, fingerprint)
+    folder = place_of(number, format, fingerprint)
     try:
         return folder / FILES / (folder / ENTRY_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 
 
-def fetch_dataset(format: str, fingerprint: str) -> Path:
-    """Brings a data set here and says where it is opened. Raises DatasetError or CannotFetch; nothing is left behind
-    then.
+def fetch_dataset(number: int, format: str, fingerprint: str) -> Path:
+    """Brings the data set of that number here and says where it is opened. Raises DatasetError or CannotFetch; nothing
+    is left behind then.
     """
-    place = place_of(format, fingerprint)
+    place = place_of(number, format, fingerprint)
     with _one_at_a_time():
-        found = fetched_dataset(format, fingerprint)
+        found = fetched_dataset(number, format, fingerprint)
         if found is not None:
             return found
         draft = place.with_name(f".{place.name}.part")
         try:
-            with _answer(f"datasets/{format}/{fingerprint}.tar", DatasetError) as answer:
+            with _answer(f"datasets/{number}/{format}/{fingerprint}.tar", DatasetError) as answer:
                 entry = _safe(unquote(answer.headers.get(ENTRY_HEADER, "")))
                 make_room(_announced_bytes(answer), "the data set", place.parent)
                 unpack(_Watched(answer, "the data set"), draft / FILES)

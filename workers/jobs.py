@@ -26,6 +26,7 @@ from webapp.comparisons.pairing import paired_content  # noqa: E402
 from webapp.jobs import services  # noqa: E402
 from webapp.jobs.models import Job  # noqa: E402
 from workers.lease_keeping import kept_meanwhile  # noqa: E402
+from workers.patience import AWAY  # noqa: E402
 
 log = structlog.get_logger(__name__)
 HEARTBEAT_SECONDS = 15.0
@@ -38,14 +39,20 @@ class Stopped(BaseException):
 
 
 def main() -> int:
-    """Does what waits. Returns 0 when nothing waits any more or the process was told to end."""
+    """Does what waits. Returns 0 when nothing waits any more or the process was told to end, 1 where the database is
+    away: the lease of what it was at runs out, and another process begins with it anew.
+    """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise Stopped
 
     signal.signal(signal.SIGTERM, stop)
     with suppress(Stopped):
-        run_waiting_jobs()
+        try:
+            run_waiting_jobs()
+        except AWAY:
+            log.warning("database_away", exc_info=True)
+            return 1
     return 0
 
 
@@ -59,7 +66,9 @@ def run_waiting_jobs() -> int:
 
 
 def run_job(job: Job) -> None:
-    """Does one claimed job and delivers what comes out, or the reason why nothing does."""
+    """Does one claimed job and delivers what comes out, or the reason why nothing does. A database that is away is no
+    such reason: it is raised.
+    """
     last = 0.0
 
     def report(progress: float) -> None:
@@ -75,6 +84,8 @@ def run_job(job: Job) -> None:
         services.discard_file(job)
     except Stopped:
         services.give_back_job(job)
+        raise
+    except AWAY:
         raise
     except (BackupProblem, SaliscopeError, OSError) as problem:
         services.fail_job(job, str(problem))

@@ -7,7 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import structlog
 from django.db import connection
+
+from webapp.common.database import AWAY
+
+log = structlog.get_logger(__name__)
 
 # Well within a lease (webapp.common.leases): the thread that keeps it may have to wait for the database.
 KEPT_EVERY_SECONDS = 3.0
@@ -33,9 +38,18 @@ def kept_meanwhile(keep: Callable[[], bool], every: float = KEPT_EVERY_SECONDS) 
     """
     over = threading.Event()
 
+    def keeps() -> bool:
+        try:
+            return keep()
+        except AWAY as problem:
+            # It may be back before the lease has run out.
+            log.warning("lease_not_kept", problem=str(problem))
+            connection.close()
+            return True
+
     def keep_on() -> None:
         try:
-            while not over.wait(every) and keep():
+            while not over.wait(every) and keeps():
                 pass
         finally:
             connection.close()

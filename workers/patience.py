@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 
+from webapp.common.database import AWAY
 from workers import stopping
 
+__all__ = ["AWAY", "patiently"]
+
 log = structlog.get_logger(__name__)
-AWAY = (OperationalError, InterfaceError)
-"""Errors of the connection, not of what was asked."""
 Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 300.0
 PAUSE_SECONDS = 1.0

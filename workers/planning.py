@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import structlog
 from django.db import transaction
 from django.db.models.fields.json import KT
 
@@ -15,10 +16,13 @@ from webapp.benchmarks.refusals import refusal_now
 from webapp.benchmarks.specification import specification_sha256
 from webapp.common.database import locked_skipping
 from webapp.library.models import Classifier
+from workers.patience import AWAY
 from workers.shard_sizes import images_per_shard
 from workers.troubles import resting_from
 
+log = structlog.get_logger(__name__)
 BULK_SIZE = 1000
+CANNOT_PLAN = "It can't be divided into shards: see the worker's log. Queue a new benchmark in its place."
 
 
 def plan_queued_benchmarks(device: str, label: str = "") -> int:
@@ -37,6 +41,7 @@ def planning_waits(labels: Collection[str], worker: WorkerNode | None = None) ->
     """
     queued = Benchmark.objects.filter(
         state=Benchmark.State.QUEUED,
+        deleted__isnull=True,
         classifier__state=Classifier.State.READY,
         device_label__in=["", *labels],
     )
@@ -49,6 +54,7 @@ def planning_waits(labels: Collection[str], worker: WorkerNode | None = None) ->
 def _plan_next(device: str, label: str) -> bool:
     queued = Benchmark.objects.filter(
         state=Benchmark.State.QUEUED,
+        deleted__isnull=True,
         device_label__in=["", label],
         classifier__state=Classifier.State.READY,
         classifier__rates__device=device,
@@ -58,19 +64,35 @@ def _plan_next(device: str, label: str) -> bool:
     if benchmark is None:
         return False
     if not benchmark.shards.exists():
-        problem = refusal_now(benchmark)
+        problem = _divide(benchmark, device)
         if problem:
             transitions.fail(benchmark, problem)
             return True
-        try:
-            sizes = _sizes(benchmark, device)
-        except SaliscopeError as problem:
-            transitions.fail(benchmark, str(problem))
-            return True
-        _freeze(benchmark)
-        _cut(benchmark, sizes)
     transitions.start(benchmark)
     return True
+
+
+def _divide(benchmark: Benchmark, device: str) -> str | None:
+    """Seals the specification and cuts the shards. Why that can't be, where it can't: whatever is wrong with one
+    benchmark must keep no worker from claiming shards of the others.
+    """
+    try:
+        # A savepoint: after an error of the database, too, the benchmark can be failed.
+        with transaction.atomic():
+            problem = refusal_now(benchmark)
+            if problem:
+                return problem
+            sizes = _sizes(benchmark, device)
+            _freeze(benchmark)
+            _cut(benchmark, sizes)
+            return None
+    except AWAY:
+        raise
+    except SaliscopeError as problem:
+        return str(problem)
+    except Exception:
+        log.exception("benchmark_not_planned", benchmark=benchmark.pk)
+        return CANNOT_PLAN
 
 
 def _freeze(benchmark: Benchmark) -> None:

@@ -235,8 +235,12 @@ def finish(benchmark: Benchmark) -> None:
 
 
 def complete_ended_benchmark() -> None:
-    """One step towards the intervals and comparisons of the newest benchmark that has ended without them."""
-    ended = Benchmark.objects.filter(figures_complete=False).exclude(state__in=Benchmark.UNFINISHED)
+    """One step towards the intervals and comparisons of the newest benchmark that has ended without them. What is
+    deleted waits until it is brought back: it may be half restored from a backup, and without most of its values.
+    """
+    ended = Benchmark.objects.filter(figures_complete=False, deleted__isnull=True).exclude(
+        state__in=Benchmark.UNFINISHED
+    )
     benchmark = ended.order_by("-pk").first()
     if benchmark is None:
         return

@@ -100,9 +100,9 @@ def dataset_of(specification: dict[str, Any]) -> Dataset:
     can't be fetched.
     """
     key = _dataset_key(specification)
-    format, _path, fingerprint = key
+    number, format, _path, fingerprint = key
     # Before it is looked for: from now on no other worker removes it.
-    note_use(place_of(format, fingerprint) / ENTRY_FILE)
+    note_use(place_of(number, format, fingerprint) / ENTRY_FILE)
     if key not in _datasets or _is_gone(_datasets[key]):
         _datasets[key] = dataset_here(*key)
     return _recent(_datasets, key, DATASETS_KEPT)
@@ -144,8 +144,8 @@ def class_mapping_of(specification: dict[str, Any], classifier: Classifier, data
     )
 
 
-def _dataset_key(specification: dict[str, Any]) -> tuple[str, str, str]:
-    return specification["format"], specification["path"], specification["fingerprint"]
+def _dataset_key(specification: dict[str, Any]) -> tuple[int, str, str, str]:
+    return specification["id"], specification["format"], specification["path"], specification["fingerprint"]
 
 
 def activation_of(specification: dict[str, Any]) -> str:

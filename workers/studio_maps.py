@@ -68,12 +68,15 @@ def draw(node: Node, explanations: list[Explanation]) -> None:
             log.exception("map_failed", explanation=explanation.pk)
             _end(explanation, problem)
         else:
-            services.finish_explanation(
+            finished = services.finish_explanation(
                 explanation,
                 degenerate=bool(drawn.degenerate[0]),
                 seconds=time.monotonic() - started,
                 extras=_extras(drawn),
             )
+            if not finished:
+                # Deleted while its files were written, it may be: nobody would remove them.
+                services.discard_unshared_files([explanation.digest])
             _tell(explanation)
 
 

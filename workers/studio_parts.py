@@ -28,7 +28,12 @@ def pixels_of(row: Asked) -> Image:
     if row.picture is not None:
         return read_image(row.picture.path)
     dataset = dataset_of(
-        {"format": row.dataset.format, "path": row.dataset.path, "fingerprint": row.dataset.fingerprint}
+        {
+            "id": row.dataset.pk,
+            "format": row.dataset.format,
+            "path": row.dataset.path,
+            "fingerprint": row.dataset.fingerprint,
+        }
     )
     return dataset.image(dataset.index_of(row.image))
 

@@ -67,11 +67,7 @@ def work_on_benchmarks() -> None:
         work_once(node)
 
 
-@app.task(
-    name="workers.tasks.work_in_studio",
-    soft_time_limit=settings.STUDIO_SECONDS - 60,
-    time_limit=settings.STUDIO_SECONDS,
-)
+@app.task(name="workers.tasks.work_in_studio", time_limit=settings.STUDIO_HANGS_SECONDS)
 def work_in_studio() -> None:
     """One turn of the studio's worker: `workers.studio`."""
     from workers.studio import work_once

@@ -1,6 +1,8 @@
 // Maps in the table of images: asked for once the rows are there, shown as they arrive, opened in a large view.
 
 const ASK_AGAIN = 20_000;
+// Those that found no room with the studio are asked for once the others are there.
+const ASK_FOR_THE_REST = 1000;
 
 export class MapColumn {
   constructor(address, texts) {
@@ -64,6 +66,10 @@ export class MapColumn {
       return;
     }
     this.waiting.delete(map.id);
+    if (!this.waiting.size && !this.requests) {
+      clearTimeout(this.askAgain);
+      this.askAgain = setTimeout(() => this.ask(), ASK_FOR_THE_REST);
+    }
     const place = [...document.querySelectorAll("[data-map]:empty")].find(
       (each) =>
         each.dataset.map === asked.image &&

@@ -185,7 +185,8 @@ def test_report_of_one_table(two_runs: list[str], tmp_path: Path, capsys: pytest
     assert out.read_text(encoding="utf-8").splitlines() == [
         r"\begin{table*}[t]",
         r"\centering",
-        r"\caption{Insertion and deletion. Values in \%; 4 images; up to 1 have no figures and are not counted; best in bold.}",
+        r"\caption{Insertion and deletion. Values in \%; 4 images; up to 1 have no figures and are not counted; "
+        "best in bold.}",
         r"\label{tab:insertion-deletion}",
         r"\begin{tabular}{lrr}",
         r"\toprule",

@@ -54,7 +54,7 @@ class Exchange:
     """Plays the server's part towards an ASGI application."""
 
     def __init__(self, chunks: list[bytes], headers: list[tuple[bytes, bytes]] | None = None) -> None:
-        self.scope = {"type": "http", "headers": headers or []}
+        self.scope = {"type": "http", "method": "POST", "path": "/", "headers": headers or []}
         self._messages = [
             {"type": "http.request", "body": chunk, "more_body": number + 1 < len(chunks)}
             for number, chunk in enumerate(chunks)
@@ -80,7 +80,9 @@ async def reads_everything(scope: dict[str, Any], receive: Any, send: Any) -> No
 
 
 def test_bodies_up_to_the_limit_pass_and_longer_ones_are_refused() -> None:
-    limited = RequestSizeLimit(reads_everything, maximum=10, refusal=lambda scope: HttpResponse(status=413))
+    limited = RequestSizeLimit(
+        reads_everything, maximum=10, refusal=lambda scope, most: HttpResponse(status=413)
+    )
     assert Exchange([b"x" * 5, b"x" * 5]).run(limited) == 200
     assert Exchange([b"x" * 5, b"x" * 6]).run(limited) == 413
     assert Exchange([b""], headers=[(b"content-length", b"11")]).run(limited) == 413

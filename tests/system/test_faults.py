@@ -22,7 +22,7 @@ from tests.conftest import delete_keys
 from tests.system.conftest import started
 from webapp import embedded_broker
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.system, pytest.mark.long, pytest.mark.timeout(600)]
 
 IMAGES = 3
 AWAY_SECONDS = 4.0

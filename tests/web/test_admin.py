@@ -18,9 +18,9 @@ from tests.web.test_start_page import map_of
 from webapp.accounts.models import User
 from webapp.accounts.tokens import create_token
 from webapp.benchmarks.models import Benchmark, BenchmarkPin, ExpectedCode, SavedView, Turn
-from webapp.jobs.models import Job
+from webapp.jobs.models import Job, JobTurn
 from webapp.library.models import Classifier, ForwardRate, MethodSettings
-from webapp.studio.models import Picture, Prediction
+from webapp.studio.models import Picture, Prediction, StudioTurn
 
 pytestmark = pytest.mark.django_db
 OURS = [
@@ -49,7 +49,8 @@ def rows() -> None:
     BenchmarkPin.objects.create(benchmark=benchmark, user=owner)
     SavedView.objects.create(owner=owner, name="mine")
     ExpectedCode.objects.create(version="ab" * 32, since=timezone.now())
-    Turn.objects.create(owner=owner, served_at=timezone.now())
+    for turns in (Turn, StudioTurn, JobTurn):
+        turns.objects.create(owner=owner, served_at=timezone.now())
     create_token(owner=owner, name="nightly")
     Job.objects.create(owner=owner, kind=Job.Kind.BACKUP)
     ForwardRate.objects.create(classifier=classifier, device=f"CPU {classifier.pk}", images_per_second=5)

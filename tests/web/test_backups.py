@@ -17,6 +17,7 @@ from channels.layers import get_channel_layer
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -272,6 +273,22 @@ def _in_shard(**values):
         _in_specification("classifier", activation=["x"]),
         _in_specification("dataset", fingerprint="../../secret"),
         _in_specification("subset", count="all"),
+        _in_specification("subset", count=5),
+        _in_specification("dataset", number_of_images=5),
+        _in_specification("dataset", fingerprint=""),
+        lambda found: {
+            **found,
+            "number_of_images": 2**31 - 1,
+            "specification": {**found["specification"], "subset": {"count": 2**31 - 1, "seed": 0}},
+        },
+        lambda found: {
+            **found,
+            "specification": {**found["specification"], "subset": [["count", 6], ["seed", 0]]},
+        },
+        lambda found: {
+            **found,
+            "specification": {**found["specification"], "class_mapping": [["dog", ["pug"]]]},
+        },
         lambda found: {**found, "specification": {**found["specification"], "precision": []}},
         lambda found: {**found, "specification": {**found["specification"], "methods": []}},
         lambda found: {**found, "dataset": {**found["dataset"], "fingerprint": "*"}},
@@ -508,6 +525,43 @@ def test_a_restoring_that_is_stopped_begins_anew(member: User, tmp_path: Path, m
     job.refresh_from_db()
     assert (job.state, job.content["benchmarks"], job.path.exists()) == ("ready", 1, False)
     assert ShardResult.objects.count() == 30
+
+
+@pytest.mark.parametrize("away", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_no_damage_of_the_file(
+    member: User, tmp_path: Path, monkeypatch, away: type[Exception]
+) -> None:
+    job = _restoring(member, tmp_path)
+
+    def lost(*_: object) -> None:
+        raise away("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs.signal, "signal", lambda *_: None)
+        patched.setattr("webapp.backups.restoring._Restoring._result", lost)
+        assert jobs.main() == 1
+    job.refresh_from_db()
+    assert (job.state, job.problem, job.path.exists()) == ("running", "", True)
+    Job.objects.update(lease_expires=timezone.now() - timedelta(seconds=1))
+    assert reclaim_lost_jobs() == 1
+    assert jobs.run_waiting_jobs() == 1
+    job.refresh_from_db()
+    assert (job.state, job.content["benchmarks"]) == ("ready", 1)
+    assert ShardResult.objects.count() == 30
+
+
+def test_figures_of_what_is_half_restored_wait_until_all_of_it_is_there(member: User) -> None:
+    benchmark = finished(member, methods=1, experiments=1, images=6)
+    rows = Benchmark.objects.filter(pk=benchmark.pk)
+    rows.update(
+        state="cancelled", deleted=timezone.now(), problem=BEING_RESTORED, figures={}, figures_complete=False
+    )
+    reconciler.complete_ended_benchmark()
+    assert rows.values_list("figures", "figures_complete").get() == ({}, False)
+    rows.update(state="succeeded", deleted=None, problem="")
+    while not rows.get().figures_complete:
+        reconciler.complete_ended_benchmark()
+    assert rows.get().figures["images"] == 6
 
 
 def test_a_restoring_that_is_cancelled_stops(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connections
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,12 +17,14 @@ from django.utils import timezone
 from tests.web import factories
 from tests.web.api_calls import administrator, finished_benchmark
 from webapp.accounts.models import User
-from webapp.benchmarks.deletion import delete_benchmark, purge_deleted_benchmark
+from webapp.benchmarks import deletion, transitions
+from webapp.benchmarks.deletion import delete_benchmark, purge_deleted_benchmark, restore_benchmark
 from webapp.benchmarks.labels import label_benchmark, parse_tags
 from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.sharing import share_with_lab, share_with_member
 from webapp.common.notes_markup import render_notes
 from webapp.studio.models import Explanation
+from workers.planning import plan_queued_benchmarks, planning_waits
 
 pytestmark = pytest.mark.django_db
 
@@ -233,6 +238,61 @@ def test_a_deleted_one_comes_back_within_its_days(client: Client, member: User) 
     assert response["Location"] == address("detail", benchmark)
     benchmark.refresh_from_db()
     assert (benchmark.deleted, benchmark.state) == (None, "cancelled")
+
+
+def test_what_is_deleted_does_not_go_on(member: User) -> None:
+    benchmark = factories.running_benchmark(member)
+    stale = Benchmark.objects.get(pk=benchmark.pk)
+    transitions.cancel(benchmark)
+    earlier = Benchmark.objects.get(pk=benchmark.pk)
+    transitions.resume(benchmark)
+    # It was over when the page that deletes it was made.
+    delete_benchmark(earlier)
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.deleted is None) == ("cancelled", False)
+    with pytest.raises(transitions.TransitionRefused) as refused:
+        transitions.resume(stale)
+    assert str(refused.value) == f"Benchmark #{benchmark.pk} was deleted: bring it back first."
+    restore_benchmark(benchmark)
+    transitions.resume(stale)
+    assert stale.state == "queued"
+    Benchmark.objects.update(deleted=timezone.now())
+    with pytest.raises(transitions.TransitionRefused):
+        transitions.pause(stale)
+    assert plan_queued_benchmarks("Test processor") == 0 and not planning_waits([""])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_is_deleted_and_resumed_at_the_same_moment_stays_cancelled(monkeypatch) -> None:
+    benchmark = factories.running_benchmark()
+    transitions.cancel(benchmark)
+    deleting = threading.Event()
+    answers: list[str] = []
+    record = deletion.record
+
+    def slowly(*arguments: object) -> None:
+        deleting.set()
+        time.sleep(0.3)
+        record(*arguments)
+
+    def resume() -> None:
+        try:
+            row = Benchmark.objects.get(pk=benchmark.pk)
+            deleting.wait(10)
+            transitions.resume(row)
+        except transitions.TransitionRefused as refused:
+            answers.append(str(refused))
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(deletion, "record", slowly)
+    other = threading.Thread(target=resume)
+    other.start()
+    delete_benchmark(benchmark)
+    other.join()
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.deleted is None) == ("cancelled", False)
+    assert answers == [f"Benchmark #{benchmark.pk} was deleted: bring it back first."]
 
 
 def test_only_what_was_deleted_long_ago_is_removed(settings) -> None:

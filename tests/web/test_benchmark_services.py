@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 
 from tests.web import factories
 from webapp.benchmarks import transitions
@@ -15,6 +16,8 @@ from webapp.benchmarks.services import create_benchmark
 from webapp.benchmarks.specification import specification_sha256
 from webapp.common.database import now_plus
 from webapp.library.models import Classifier, ForwardRate
+from workers import planning
+from workers.claiming import claim_shard
 from workers.planning import images_per_shard, plan_queued_benchmarks
 
 pytestmark = pytest.mark.django_db
@@ -441,6 +444,75 @@ def test_planning_waits_for_weights_and_for_a_measured_rate() -> None:
     factories.queued_benchmark(classifier=factories.classifier())
     assert plan_queued_benchmarks(DEVICE) == 0
     assert not Shard.objects.exists()
+
+
+def test_a_benchmark_whose_specification_cannot_be_read_keeps_no_other_waiting() -> None:
+    named = measured(20.0, class_names=["cat", "dog", "person"])
+    broken = factories.queued_benchmark(**boxed(classifier=named))
+    sound = factories.queued_benchmark(images=2, classifier=measured(20.0))
+    # As an older version restored it from a changed backup.
+    specification = broken.specification | {"class_mapping": [["dog", ["pug"]]]}
+    Benchmark.objects.filter(pk=broken.pk).update(specification=specification)
+    assert plan_queued_benchmarks(DEVICE) == 2
+    assert claim_shard(factories.node(device=DEVICE)).benchmark_id == sound.pk
+    broken.refresh_from_db()
+    assert (broken.state, broken.problem) == (
+        "failed",
+        "It can't be divided into shards: see the worker's log. Queue a new benchmark in its place.",
+    )
+
+
+def test_what_the_database_refuses_of_a_benchmark_fails_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark = factories.queued_benchmark(images=2, classifier=measured(20.0))
+    # Without the images that it is of.
+    monkeypatch.setattr(planning, "_cut", lambda row, _: Shard.objects.create(benchmark=row, method_index=0))
+    assert plan_queued_benchmarks(DEVICE) == 1
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.problem) == ("failed", planning.CANNOT_PLAN)
+    assert benchmark.specification_sha256 == ""
+
+
+def test_a_database_that_is_away_fails_no_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark = factories.queued_benchmark(images=2, classifier=measured(20.0))
+
+    def away(*_: object) -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(planning, "_sizes", away)
+    with pytest.raises(OperationalError):
+        plan_queued_benchmarks(DEVICE)
+    benchmark.refresh_from_db()
+    assert benchmark.state == "queued"
+
+
+@pytest.mark.parametrize(
+    ("count", "subset", "problem"),
+    [
+        (101, 101, "Choose between 1 and 100 images: that is what Photographs has."),
+        (100, 101, "Its number of images is not that of its specification: queue a new benchmark."),
+        (101, 100, "Its number of images is not that of its specification: queue a new benchmark."),
+    ],
+)
+def test_more_images_than_there_are_are_not_planned(count: int, subset: int, problem: str) -> None:
+    dataset = factories.dataset(name="Photographs", number_of_images=100)
+    benchmark = factories.queued_benchmark(images=100, classifier=measured(20.0), dataset=dataset)
+    specification = benchmark.specification | {"subset": {"count": subset, "seed": 0}}
+    Benchmark.objects.update(number_of_images=count, specification=specification)
+    assert plan_queued_benchmarks(DEVICE) == 1
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.problem) == ("failed", problem)
+    assert not Shard.objects.exists()
+
+
+def test_images_are_counted_where_they_are_after_a_restoring_without_them() -> None:
+    named = factories.dataset(number_of_images=100, fingerprint="", state="failed")
+    benchmark = factories.queued_benchmark(images=20, classifier=measured(20.0), dataset=named)
+    dataset = {**benchmark.specification["dataset"], "fingerprint": "ef" * 32}
+    Benchmark.objects.update(specification=benchmark.specification | {"dataset": dataset})
+    factories.dataset(name="Photographs", number_of_images=10, fingerprint="ef" * 32)
+    assert plan_queued_benchmarks(DEVICE) == 1
+    benchmark.refresh_from_db()
+    assert benchmark.problem == "Choose between 1 and 10 images: that is what Photographs has."
 
 
 def test_planning_after_resume_keeps_the_shards() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import shutil
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from saliency_core.classifiers.architectures import Architecture, build
@@ -326,6 +328,45 @@ def test_an_upload_stays_until_its_model_is_ready(folders: Path, monkeypatch: py
     assert (row.state, (folders / "uploads" / row.upload).is_file()) == (Classifier.State.WAITING, True)
     assert prepared(row).state == Classifier.State.READY
     assert list((folders / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize("away", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_no_fault_of_the_upload(
+    folders: Path, monkeypatch: pytest.MonkeyPatch, away: type[Exception]
+) -> None:
+    row = imported(saved(TINY, folders / "mine.pth"))
+
+    def lost(*_: Any, **__: Any) -> None:
+        raise away("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "finish_preparation", lost)
+        with pytest.raises(away):
+            classifier_preparation.prepare(services.claim_preparation())
+    row.refresh_from_db()
+    assert (row.state, row.problem) == ("preparing", "")
+    assert (folders / "uploads" / row.upload).is_file()
+    Classifier.objects.update(lease_expires=timezone.now() - timedelta(seconds=1))
+    assert services.reclaim_lost_preparations() == 1
+    Classifier.objects.update(not_before=None)
+    assert prepared(row).state == "ready"
+
+
+def test_a_database_that_is_away_fails_no_report(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Other tests find no model open that this one has loaded.
+    monkeypatch.setattr(resources, "_classifiers", OrderedDict())
+    row = prepared(builtin_row("shapes_cnn"))
+    compatibility.request_report(row)
+    written: list[dict[str, Any]] = []
+
+    def lost_once(_row: Classifier, report: dict[str, Any], *_: Any) -> None:
+        written.append(report)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(classifier_preparation, "finish_report", lost_once)
+    with pytest.raises(OperationalError):
+        classifier_preparation.look_again(compatibility.claim_report(), "cpu")
+    assert [report["state"] for report in written] == ["ready"]
 
 
 def test_a_report_that_fails_says_why(folders: Path) -> None:

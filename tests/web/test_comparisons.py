@@ -17,6 +17,7 @@ from webapp.comparisons import pairing
 from webapp.comparisons.choice import read_choice
 from webapp.comparisons.page import ComparisonPage
 from webapp.jobs.models import Job
+from webapp.jobs.services import claim_job
 from webapp.studio.models import Explanation
 from workers import jobs, reconciler
 
@@ -213,6 +214,49 @@ def test_large_comparisons_are_computed_by_a_job(
     assert job.state == Job.State.READY
     assert json.loads(json.dumps(at_once)) == job.content
     assert 'data-socket="/ws/jobs' not in client.get(f"{COMPARE}?{query}").content.decode()
+
+
+def test_another_choice_takes_the_place_of_the_comparison_that_waits(
+    client: Client, member: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benchmark = finished(member, methods=3, experiments=1)
+    from webapp.comparisons import page
+
+    monkeypatch.setattr(page, "FEW_VALUES", 1)
+
+    def compare(*methods: int) -> None:
+        query = "&".join(f"result={benchmark.pk}.{index}" for index in methods)
+        assert client.get(f"{COMPARE}?{query}").status_code == 200
+
+    def states() -> list[str]:
+        return list(Job.objects.filter(owner=member).order_by("pk").values_list("state", flat=True))
+
+    compare(0, 1)
+    assert claim_job() is not None
+    compare(0, 2)
+    archive = Job.objects.create(owner=member, kind=Job.Kind.ARCHIVE)
+    Job.objects.create(owner=factories.member(), kind=Job.Kind.COMPARISON, digest="ab" * 32)
+    compare(1, 2)
+    # What is under way is done, and only comparisons give way.
+    assert states() == ["running", "cancelled", "waiting", "waiting"]
+    assert Job.objects.filter(state="waiting").count() == 3
+    archive.delete()
+    # What somebody else wants too is done.
+    third = Job.objects.get(owner=member, state="waiting")
+    Job.objects.create(owner=factories.member(), kind=Job.Kind.COMPARISON, digest=third.digest)
+    compare(0, 1, 2)
+    assert states() == ["running", "cancelled", "waiting", "waiting"]
+    # Asked for once more, an older one takes nobody's place.
+    compare(1, 2)
+    assert states() == ["running", "cancelled", "waiting", "waiting"]
+
+
+def test_members_are_served_in_turn(member: User) -> None:
+    other = factories.member()
+    for owner in (member, member, member, other, other):
+        Job.objects.create(owner=owner, kind=Job.Kind.COMPARISON)
+    owners = [job.owner for job in iter(claim_job, None)]
+    assert owners == [member, other, member, other, member]
 
 
 def test_ranks_over_settings(member: User) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 
@@ -224,6 +225,46 @@ def test_a_worker_that_was_thought_dead_disturbs_nobody(places: Path, monkeypatc
     prepare_dataset(current)
     row = Dataset.objects.get()
     assert (row.state, row.number_of_images, row.attempt) == ("ready", 1, 0)
+    assert sorted(left_behind(places)) == ["1.png", "about.json", "instances_val2017.json"]
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_database_that_is_away_is_no_fault_of_the_archive(
+    places: Path, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    """Also where what was lost is the answer to the commit: then the data set is ready, and keeps its files."""
+    services.upload_dataset(owner=factories.member(), name="Set", archive=archive(COCO, places))
+    finish = services.finish_dataset
+
+    def lost(*arguments, **fields) -> None:
+        if committed:
+            finish(*arguments, **fields)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "finish_dataset", lost)
+        with pytest.raises(OperationalError):
+            prepare_dataset(services.claim_dataset())
+    row = Dataset.objects.get()
+    if not committed:
+        assert (row.state, row.problem) == ("preparing", "")
+        lose_worker()
+        prepare_dataset(services.claim_dataset())
+        row.refresh_from_db()
+    assert (row.state, row.number_of_images) == ("ready", 1)
+    assert sorted(left_behind(places)) == ["1.png", "about.json", "instances_val2017.json"]
+
+
+def test_what_goes_wrong_after_it_is_ready_takes_no_files(places: Path, monkeypatch) -> None:
+    finish = services.finish_dataset
+
+    def finished_and_then(*arguments, **fields) -> None:
+        finish(*arguments, **fields)
+        raise KeyError("news of it")
+
+    monkeypatch.setattr(services, "finish_dataset", finished_and_then)
+    row = prepared(places, COCO)
+    assert row.state == "ready"
     assert sorted(left_behind(places)) == ["1.png", "about.json", "instances_val2017.json"]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
@@ -16,7 +18,7 @@ from django.test import Client, RequestFactory
 from django.urls import include, path, reverse
 
 from tests.web import factories
-from webapp import urls
+from webapp import asgi, urls
 from webapp.error_pages import too_large_unread
 from webapp.request_limits import RequestSizeLimit
 
@@ -229,6 +231,80 @@ def test_bodies_over_the_limit_are_refused_before_anything_reads_them(
     assert text in body["body"].decode()
     if address.startswith("/api/"):
         assert list(json.loads(body["body"])) == ["detail"]
+
+
+SIGNED_IN, TOKEN, NOBODY = (
+    (b"cookie", b"a=b; sessionid=x"),
+    (b"authorization", b"Bearer x"),
+    (b"cookie", b"a=b"),
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "known_by", "status"),
+    [
+        ("POST", "/models/import/", SIGNED_IN, 200),
+        ("POST", "/data-sets/upload/", SIGNED_IN, 200),
+        ("POST", "/account/backup/restore/", SIGNED_IN, 200),
+        ("POST", "/studio/pictures/", SIGNED_IN, 200),
+        ("POST", "/api/v1/classifiers", TOKEN, 200),
+        ("POST", "/api/v1/datasets", TOKEN, 200),
+        ("POST", "/api/v1/pictures", SIGNED_IN, 200),
+        ("POST", "/models/import/", NOBODY, 413),
+        ("POST", "/api/v1/classifiers", NOBODY, 413),
+        ("POST", "/models/import/", (b"cookie", b"sessionid="), 413),
+        ("POST", "/models/import/", (b"cookie", b"not_sessionid=x"), 413),
+        ("GET", "/models/import/", SIGNED_IN, 413),
+        ("POST", "/sign-in/", SIGNED_IN, 413),
+        ("POST", "/api/v1/benchmarks", TOKEN, 413),
+        ("POST", "/data-sets/5/edit/", SIGNED_IN, 413),
+    ],
+)
+def test_only_who_is_known_may_send_much_and_only_where_files_are_brought(
+    method: str, address: str, known_by: tuple[bytes, bytes], status: int
+) -> None:
+    assert answer_to(method, address, [known_by], length=4 * 1024**2)[0] == 200
+    found, page = answer_to(method, address, [known_by], length=4 * 1024**2 + 1)
+    assert found == status
+    assert ("The upload is too big: at most 4 MiB are taken." in page) == (status == 413)
+
+
+def test_an_upload_has_a_limit_too() -> None:
+    most = 2 * 1024**3
+    assert answer_to("POST", "/models/import/", [SIGNED_IN], length=most)[0] == 200
+    status, page = answer_to("POST", "/models/import/", [SIGNED_IN], length=most + 1)
+    assert status == 413
+    assert "The upload is too big: at most 2,048 MiB are taken." in page
+
+
+def answer_to(
+    method: str, address: str, headers: list[tuple[bytes, bytes]], *, length: int
+) -> tuple[int, str]:
+    """Status and page of a request that announces so many bytes, under the limits that are in use."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    headers = [(b"host", b"localhost"), (b"content-length", str(length).encode()), *headers]
+    scope = {"type": "http", "method": method, "path": address, "query_string": b"", "headers": headers}
+    limited = RequestSizeLimit(
+        application, maximum=asgi.application.maximum, usual=asgi.application.usual, refusal=too_large_unread
+    )
+
+    async def run() -> tuple[int, str]:
+        communicator = ApplicationCommunicator(limited, scope)
+        start = await communicator.receive_output(timeout=5)
+        body = await communicator.receive_output(timeout=5)
+        await communicator.wait(timeout=5)
+        return start["status"], body["body"].decode()
+
+    return async_to_sync(run)()
+
+
+def test_bodies_are_stored_where_there_is_room_for_them() -> None:
+    assert asgi.application.maximum == settings.MAX_REQUEST_BYTES
+    assert tempfile.gettempdir() == str(settings.UPLOADS_DIR)
 
 
 def test_page_of_a_fault_needs_no_request() -> None:

@@ -36,7 +36,9 @@ NEWER_TABLES = {
     "benchmarks_benchmarktag",
     "benchmarks_savedview",
     "jobs_job",
+    "jobs_jobturn",
     "library_methodsettings",
+    "studio_studioturn",
 }
 
 

@@ -22,10 +22,14 @@ from tests.web.api_calls import script_of
 from webapp.accounts.models import User
 from webapp.backups.restoring import restore_backup
 from webapp.backups.writing import write_backup
+from webapp.benchmarks.models import Benchmark
 from webapp.library import services
 from webapp.library.abandoned_files import remove_abandoned_files
+from webapp.library.dataset_services import delete_dataset
 from webapp.library.model_files import model_bytes_used
 from webapp.library.models import Classifier
+from webapp.library.services import delete_classifier
+from webapp.studio.services import explain_benchmark_images, explanation_folder
 from workers import classifier_preparation, reconciler
 
 pytestmark = pytest.mark.django_db
@@ -178,7 +182,6 @@ def test_uploads_that_no_row_names_are_removed_after_a_day(folders: Path) -> Non
         aged(uploads / folder / "weights.pt", days)
     aged(uploads / "tmpabc1_2.upload.onnx", 2)
     aged(uploads / "tmpdef.upload.pt", 0.5)
-    aged(uploads / "pictures" / "7" / "picture.png", 400)
     factories.classifier(state="waiting", upload=f"{kept}/weights.pt", weights_sha256="")
     factories.dataset(state="waiting", upload=f"{of_a_data_set}/weights.pt", owner=factories.member())
     assert remove_abandoned_files() == 2
@@ -186,10 +189,56 @@ def test_uploads_that_no_row_names_are_removed_after_a_day(folders: Path) -> Non
         f"{kept}/weights.pt",
         f"{young}/weights.pt",
         f"{of_a_data_set}/weights.pt",
-        "pictures/7/picture.png",
         "tmpdef.upload.pt",
     ]
     assert remove_abandoned_files() == 0
+
+
+def test_maps_and_pictures_that_no_row_names_are_removed_after_a_day(folders: Path, settings: Any) -> None:
+    settings.EXPLANATIONS_DIR = maps = folders / "explanations"
+    benchmark = factories.running_benchmark()
+    (row,) = explain_benchmark_images(
+        owner=benchmark.owner, benchmark=benchmark, images=[("a.jpg", 3)]
+    ).values()
+    for digest, days in ((row.digest, 400), (A, 1.1), (B, 0.9)):
+        aged(maps / digest[:2] / digest / "map.npy", days)
+        aged(maps / digest[:2] / digest / "overlay.webp", days)
+    pictures = folders / "uploads" / "pictures"
+    gone = benchmark.owner.pk + 1000
+    aged(pictures / f"{benchmark.owner.pk}" / "picture.png", 400)
+    aged(pictures / f"{gone}" / "picture.png", 1.1)
+    aged(pictures / f"{gone + 1}" / "picture.png", 0.9)
+    assert remove_abandoned_files() == 2
+    assert sorted(path.name for path in maps.glob("*/*")) == sorted([row.digest, B])
+    assert names(pictures) == sorted([f"{benchmark.owner.pk}/picture.png", f"{gone + 1}/picture.png"])
+    assert remove_abandoned_files() == 0
+
+
+@pytest.mark.parametrize("what", ["data set", "model"])
+def test_maps_go_with_what_they_are_of_unless_somebody_shares_them(
+    settings: Any, tmp_path: Path, what: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.EXPLANATIONS_DIR = tmp_path
+    settings.WEIGHTS_DIR = tmp_path / "weights"
+    owner, other = factories.member(), factories.member()
+    shown = {"classifier": factories.classifier(owner=owner), "dataset": factories.dataset()}
+    of_others = {"classifier": factories.classifier(owner=other), "dataset": factories.dataset()}
+    own, foreign = (
+        factories.running_benchmark(owner, **shown),
+        factories.running_benchmark(other, **of_others),
+    )
+    rows = explain_benchmark_images(owner=owner, benchmark=own, images=[("a.jpg", 3), ("b.jpg", 3)])
+    # The same weights and the same files: the same map.
+    explain_benchmark_images(owner=other, benchmark=foreign, images=[("b.jpg", 3)])
+    for row in rows.values():
+        aged(explanation_folder(row) / "map.npy", 0)
+    Benchmark.objects.all().delete()
+    with django_capture_on_commit_callbacks(execute=True):
+        if what == "data set":
+            delete_dataset(shown["dataset"])
+        else:
+            delete_classifier(shown["classifier"])
+    assert [explanation_folder(rows[name]).exists() for name in ("a.jpg", "b.jpg")] == [False, True]
 
 
 def test_unpacked_archives_that_no_row_names_are_removed_after_a_day(folders: Path, settings: Any) -> None:

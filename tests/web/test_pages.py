@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from tests.web import factories
 from webapp.accounts.models import User
+from webapp.audit.models import AuditEvent
 from webapp.benchmarks import transitions
 from webapp.benchmarks.figures import complete_figures, refresh_figures
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult
@@ -246,6 +250,50 @@ def test_sign_up_shows_the_new_number_and_both_names_sign_in(client: Client) -> 
         client.post(reverse("accounts:sign_out"))
         response = client.post(reverse("accounts:sign_in"), {"username": name, "password": form["password"]})
         assert response["Location"] == reverse("accounts:home")
+
+
+def test_sign_up_can_be_closed(client: Client, settings: Any) -> None:
+    settings.SIGN_UP = "closed"
+    form = {"username": "wei", "password": "maps-and-figures", "password_again": "maps-and-figures"}
+    for answer, status in ((client.get("/sign-up/"), 200), (client.post("/sign-up/", form), 403)):
+        assert answer.status_code == status
+        assert "Accounts are made by the administrators of the lab" in answer.content.decode()
+        assert 'name="username"' not in answer.content.decode()
+    assert not User.objects.exists()
+    for address in ("/", "/sign-in/"):
+        assert "/sign-up/" not in client.get(address).content.decode()
+    settings.SIGN_UP = "open"
+    for address in ("/", "/sign-in/"):
+        assert "/sign-up/" in client.get(address).content.decode()
+
+
+def test_an_address_makes_only_so_many_accounts(client: Client, settings: Any) -> None:
+    settings.SIGN_UPS_OF_AN_ADDRESS = 2
+
+    def sign_up(name: str, address: str) -> Any:
+        form = {"username": name, "password": "maps-and-figures", "password_again": "maps-and-figures"}
+        # A header that anybody can write says nothing.
+        answer = client.post(
+            "/sign-up/", form, REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=f"10.9.9.{len(name)}"
+        )
+        client.logout()
+        return answer
+
+    assert [sign_up(name, "10.0.0.1").status_code for name in ("a1", "b1x", "c1xx")] == [302, 302, 429]
+    AuditEvent.objects.filter(kind="signed_up", actor_name="a1").update(
+        created=timezone.now() - timedelta(minutes=48, seconds=30)
+    )
+    page = sign_up("c1", "10.0.0.1").content.decode()
+    assert "Too many accounts were made from your address. Try again in 12 minutes, or ask an" in page
+    assert 'value="c1"' in page
+    assert sign_up("d1", "10.0.0.2").status_code == 302
+    AuditEvent.objects.filter(kind="signed_up", actor_name="a1").update(
+        created=timezone.now() - timedelta(minutes=61)
+    )
+    assert sign_up("c1", "10.0.0.1").status_code == 302
+    settings.SIGN_UPS_OF_AN_ADDRESS = 0
+    assert sign_up("e1", "10.0.0.1").status_code == 302
+    assert set(User.objects.values_list("username", flat=True)) == {"a1", "b1x", "c1", "d1", "e1"}
 
 
 def test_sign_up_keeps_what_was_typed(client: Client) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from django.db import DataError, OperationalError
 
@@ -9,6 +11,7 @@ from tests.web import factories
 from webapp.benchmarks.models import Shard
 from workers import benchmarking, patience, stopping
 from workers.claiming import claim_shard
+from workers.lease_keeping import kept_meanwhile
 from workers.patience import patiently
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,3 +75,10 @@ def test_attempt_that_the_database_interrupted_does_not_count(monkeypatch: pytes
     benchmarking.run_claim(Node(), claim)
     shard = Shard.objects.get(pk=claim.shard_id)
     assert (shard.state, shard.attempt, shard.problem) == (Shard.State.WAITING, 0, "")
+
+
+def test_a_lease_is_kept_on_when_the_database_is_back() -> None:
+    kept = threading.Event()
+    keep = failing(2, OperationalError("away"), lambda: kept.set() or True)
+    with kept_meanwhile(keep, 0.01):
+        assert kept.wait(10)

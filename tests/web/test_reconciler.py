@@ -111,6 +111,46 @@ def test_images_that_were_set_aside_are_tried_again_though_the_benchmark_succeed
         transitions.resume(benchmark)
 
 
+def test_what_is_cancelled_and_resumed_while_it_is_finished_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark = factories.running_benchmark(images=8, per_shard=4)
+    node = factories.node()
+    deliver(claim_shard(node), [factories.columns(0, 4)], ENVIRONMENT)
+    fail_all_attempts(node, "crashed")
+    refresh = reconciler.refresh_figures
+
+    def long_refresh(row: Benchmark, **arguments: object) -> object:
+        found = refresh(row, **arguments)
+        other = Benchmark.objects.get(pk=row.pk)
+        transitions.cancel(other)
+        transitions.resume(other)
+        transitions.start(other)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reconciler, "refresh_figures", long_refresh)
+        reconciler.advance_running_benchmarks()
+    benchmark.refresh_from_db()
+    assert (benchmark.state, kinds(benchmark)[-1]) == ("running", "started")
+    # The four that were set aside, one by one in the end, wait for another attempt.
+    states = list(benchmark.shards.order_by("start").values_list("state", flat=True))
+    assert states == ["done", "waiting", "waiting", "waiting", "waiting"]
+    while claim := claim_shard(node):
+        deliver(claim, [factories.columns(claim.start, claim.stop)], ENVIRONMENT)
+    reconciler.reconcile()
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.figures["images"]) == ("succeeded", 8)
+
+
+@pytest.mark.parametrize("state", ["waiting", "running"])
+def test_a_benchmark_with_open_shards_does_not_succeed(state: str) -> None:
+    benchmark = factories.running_benchmark(images=4, per_shard=4)
+    Shard.objects.update(state=state)
+    with pytest.raises(transitions.TransitionRefused, match="that is not possible now"):
+        transitions.succeed(benchmark, figures={"images": 4}, shards=1)
+    benchmark.refresh_from_db()
+    assert (benchmark.state, benchmark.figures, kinds(benchmark)[-1]) == ("running", {}, "started")
+
+
 def test_a_benchmark_that_cannot_be_finished_keeps_no_other_waiting_and_fails_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.db.models.functions import Now
 from django.http import QueryDict
 from PIL import Image
@@ -40,7 +44,7 @@ from webapp.studio.permalinks import permalink
 from webapp.studio.preprocessings import written
 from webapp.studio.sources import Source, opened
 from webapp.studio.tiles import tiles_for
-from workers import studio, studio_watching
+from workers import studio, studio_maps, studio_watching
 from workers.benchmarking import run_shard
 from workers.claiming import claim_shard
 from workers.progress import ShardWatch
@@ -338,6 +342,24 @@ def test_a_cancelled_map_is_given_up_within_a_batch(
     assert not services.explanation_folder(asked).exists()
 
 
+def test_a_map_that_is_deleted_while_it_is_written_leaves_no_files(
+    make: Any, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = {"owner": factories.member(), "classifier": make("shapes_cnn"), "source": image(shapes)}
+    (asked,) = asking.ask_for_maps(**ask, target=1, methods=[specified_method("gradient", {}, None)])
+    store, written = studio_maps._store, []
+
+    def store_and_delete(*given: Any) -> None:
+        store(*given)
+        written.append(services.explanation_folder(asked).exists())
+        Explanation.objects.all().delete()
+
+    monkeypatch.setattr(studio_maps, "_store", store_and_delete)
+    studio.draw(Processor(), services.claim_explanations())  # type: ignore[arg-type]
+    assert written == [True]
+    assert not services.explanation_folder(asked).exists()
+
+
 def test_the_probability_of_a_cut_out_on_black(make: Any, shapes: Dataset, repository: Path) -> None:
     source, target = image(shapes), 4
     ask = {"owner": factories.member(), "classifier": make("shapes_cnn"), "source": source}
@@ -360,3 +382,59 @@ def test_the_probability_of_a_cut_out_on_black(make: Any, shapes: Dataset, repos
     _classes, probabilities = classifier.top_classes(classifier.preprocessing.prepare(cut_out)[None], 10)
     by_class = dict(zip(_classes[0].tolist(), probabilities[0].tolist(), strict=True))
     assert found[20] == pytest.approx(by_class[target], abs=1e-4)
+
+
+def test_a_lease_is_not_kept_on_when_a_turn_ends_with_an_error(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else no other worker ever took what the database interrupted."""
+    make("shapes_cnn")
+    Classifier.objects.update(state=Classifier.State.WAITING)
+    watched: list[str] = []
+
+    class Watched(Processor):
+        def watch(self, tick: Any, activity: str = "") -> None:
+            watched.append("nothing" if tick is None else activity)
+
+    def away(*_: object) -> None:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(studio, "prepare", away)
+    with pytest.raises(OperationalError):
+        studio.work_once(Watched())  # type: ignore[arg-type]
+    assert watched == ["preparing a model", "nothing"]
+
+
+def test_a_turn_that_has_taken_half_an_hour_begins_with_nothing_else(
+    make: Any, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = {"owner": factories.member(), "classifier": make("shapes_cnn"), "source": image(shapes)}
+    (asked,) = asking.ask_for_maps(**ask, target=1, methods=[specified_method("gradient", {}, None)])
+    make("shapes_vit")
+    Classifier.objects.filter(architecture="shapes_vit").update(state=Classifier.State.WAITING)
+    clock, done = [0.0], []
+
+    def draw(_node: Any, explanations: list[Explanation]) -> None:
+        done.append("maps")
+        services.give_back(explanations[0]) if len(done) == 1 else services.fail(explanations[0], "enough")
+        clock[0] += 1800.0 if len(done) == 1 else 1799.0
+
+    monkeypatch.setattr(studio, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(studio, "draw", draw)
+    monkeypatch.setattr(studio, "prepare", lambda *_: done.append("model"))
+    monkeypatch.setattr(studio.hints, "wake_studio", lambda: done.append("hint"))
+    studio.work_once(Processor())  # type: ignore[arg-type]
+    assert done == ["maps", "hint"]
+    studio.work_once(Processor())  # type: ignore[arg-type]
+    assert done == ["maps", "hint", "maps", "model", "hint"]
+    asked.refresh_from_db()
+    assert asked.state == State.FAILED
+
+
+def test_legitimate_work_of_hours_is_not_interrupted(repository: Path) -> None:
+    """In a process of its own: to import the tasks is to become a worker."""
+    code = "from workers.tasks import work_in_studio as t; print(t.soft_time_limit, t.time_limit)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=120
+    )
+    assert (ran.stdout.strip(), ran.returncode) == ("None 86400", 0), ran.stderr

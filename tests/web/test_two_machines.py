@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 from PIL import Image
 from structlog.testing import capture_logs
 
@@ -52,6 +53,8 @@ TOKEN = "a token of more than twenty characters"
 WEIGHTS = REPOSITORY / "saliency_core/classifiers/shapes_weights/shapes_cnn.safetensors"
 SHA256 = sha256_of(WEIGHTS)
 START_SECONDS = 60.0
+SHAPES, PLAIN = 1, 2
+"""Numbers of the first machine's data sets."""
 
 
 class WebMachine:
@@ -164,7 +167,9 @@ def shard_on_another_machine(machine: WebMachine) -> tuple[Classifier, Dataset]:
     )
     opened = open_dataset("shapes", machine.shapes)
     fields = row_fields(opened, machine.shapes)
-    dataset = factories.dataset(**fields | {"format": "shapes", "path": "/only/on/the/first/shapes"})
+    dataset = factories.dataset(
+        **fields | {"pk": SHAPES, "format": "shapes", "path": "/only/on/the/first/shapes"}
+    )
     benchmark = factories.running_benchmark(
         images=3,
         per_shard=3,
@@ -213,7 +218,7 @@ def test_another_token_is_refused_and_none_finds_nothing(
     with pytest.raises(CannotFetch, match="answered 403: This is not the token of the web application"):
         stored_weights(SHA256)
     with pytest.raises(CannotFetch, match="answered 403"):
-        fetch_dataset("shapes", "ab" * 32)
+        fetch_dataset(SHAPES, "shapes", "ab" * 32)
     address = f"{served.url}/worker-files/weights/{SHA256}.safetensors"
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(address)
@@ -286,13 +291,48 @@ def test_a_data_set_that_changed_on_the_first_machine_is_refused(
     one.write_bytes(content + b"more")
     try:
         with pytest.raises(DatasetError, match="are not those that were registered"):
-            dataset_here("image-folder", "/only/on/the/first/plain", fingerprint)
+            dataset_here(PLAIN, "image-folder", "/only/on/the/first/plain", fingerprint)
     finally:
         one.write_bytes(content)
     assert files_below(second) == []
     with pytest.raises(DatasetError, match="no data set with this fingerprint"):
-        fetch_dataset("image-folder", "ab" * 32)
-    assert len(dataset_here("image-folder", "/only/on/the/first/plain", fingerprint)) == 6
+        fetch_dataset(PLAIN, "image-folder", "ab" * 32)
+    assert len(dataset_here(PLAIN, "image-folder", "/only/on/the/first/plain", fingerprint)) == 6
+
+
+def test_a_members_data_set_is_never_sent_in_the_place_of_anothers(
+    client: Client, settings: Any, tmp_path: Path
+) -> None:
+    settings.WORKER_TOKEN = TOKEN
+    rows = []
+    for number, colour in enumerate(((255, 0, 0), (0, 0, 255), (0, 255, 0))):
+        folder = tmp_path / f"{number}" / "cat"
+        folder.mkdir(parents=True)
+        # Not compressed, so that all have the same size.
+        Image.new("RGB", (8, 8), colour).save(folder / "1.png", compress_level=0)
+        fields = row_fields(open_dataset("image-folder", folder.parent), folder.parent)
+        owner = factories.member() if number < 2 else None
+        rows.append(
+            factories.dataset(
+                **fields | {"format": "image-folder", "path": str(folder.parent), "owner": owner}
+            )
+        )
+    (fingerprint,) = {row.fingerprint for row in rows}
+
+    def sent(number: int) -> Any:
+        address = f"/worker-files/datasets/{number}/image-folder/{fingerprint}.tar"
+        answer = client.get(address, headers={"Authorization": f"Bearer {TOKEN}"})
+        if answer.status_code == 404:
+            return answer.content.decode()
+        with tarfile.open(fileobj=io.BytesIO(b"".join(answer.streaming_content))) as tar:
+            return Image.open(tar.extractfile("cat/1.png")).getpixel((0, 0))
+
+    assert [sent(row.pk) for row in rows] == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]
+    # What is gone may be one of the lab's, and is nobody else's.
+    gone = rows[-1].pk + 1
+    assert sent(gone) == (0, 255, 0)
+    rows[-1].delete()
+    assert sent(gone) == "The web application has no data set with this fingerprint."
 
 
 def test_a_folder_below_the_machines_own_roots_is_found_by_its_fingerprint(
@@ -304,9 +344,9 @@ def test_a_folder_below_the_machines_own_roots_is_found_by_its_fingerprint(
     shutil.copy(next((machine.plain / "class 0").iterdir()), other)
     settings.DATASET_ROOTS = (second / "b", second / "a")
     with pytest.raises(DatasetError, match="does not exist"):
-        dataset_here("image-folder", "/srv/photographs/plain", fingerprint)
+        dataset_here(PLAIN, "image-folder", "/srv/photographs/plain", fingerprint)
     shutil.copytree(machine.plain, same)
-    found = dataset_here("image-folder", "/srv/photographs/plain", fingerprint)
+    found = dataset_here(PLAIN, "image-folder", "/srv/photographs/plain", fingerprint)
     assert found.sample(0).path.parent.parent == same
 
 
@@ -425,7 +465,7 @@ def test_only_the_data_set_is_sent_and_what_was_not_used_for_longest_goes(
     left.mkdir()
     settings.FETCHED_BYTES = 18_000
     try:
-        found = fetch_dataset("image-folder", fingerprint)
+        found = fetch_dataset(PLAIN, "image-folder", fingerprint)
     finally:
         beside.unlink()
     assert files_below(found) == [f"class {number % 2}/{number}.png" for number in (0, 2, 4, 1, 3, 5)]
@@ -441,7 +481,7 @@ def test_what_benchmarks_in_work_need_stays_and_the_shard_is_given_back(
     shard_on_another_machine(served)
     other = factories.dataset(format="voc", fingerprint="cd" * 32, path="/only/on/the/first/voc")
     waiting = factories.queued_benchmark(dataset=other)
-    needed = fetched_before(second, f"voc-{'cd' * 32}", 60_000, 9)
+    needed = fetched_before(second, f"voc-{other.pk}-{'cd' * 32}", 60_000, 9)
     just_used = fetched_before(second, "voc-just", 60_000, 0)
     settings.WEB_URL = served.url
     monkeypatch.setenv("SALISCOPE_WORKER_NAME", "worker of the second machine")
@@ -474,7 +514,7 @@ def test_the_disk_is_not_filled(served: WebMachine, second: Path, settings: Any)
     with pytest.raises(
         CannotFetch, match=r"are to stay free \(SALISCOPE_FETCHED_FREE_BYTES\). Make room there"
     ):
-        fetch_dataset("shapes", open_dataset("shapes", served.shapes).fingerprint())
+        fetch_dataset(SHAPES, "shapes", open_dataset("shapes", served.shapes).fingerprint())
     assert old.exists()
     assert files_below(second / "datasets" / "fetched") == ["voc-old/entry", "voc-old/files/one.png"]
 
@@ -500,7 +540,7 @@ def test_a_fetch_that_takes_too_long_is_given_up_with_nothing_left(
     with pytest.raises(CannotFetch, match="took more than"):
         stored_weights(SHA256)
     with pytest.raises(CannotFetch, match="copy the file or folder to this machine"):
-        fetch_dataset("shapes", open_dataset("shapes", served.shapes).fingerprint())
+        fetch_dataset(SHAPES, "shapes", open_dataset("shapes", served.shapes).fingerprint())
     assert files_below(second) == []
 
 

@@ -161,7 +161,13 @@ ADDRESSES = [
     anyone("help:keyboard", "get", 200, 200),
     # --- files for workers of other machines: none without their token
     anyone("worker_files:weights", "get", 404, 404, kwargs={"sha256": "ab" * 32, "suffix": ".safetensors"}),
-    anyone("worker_files:dataset", "get", 404, 404, kwargs={"format": "shapes", "fingerprint": "ab" * 32}),
+    anyone(
+        "worker_files:dataset",
+        "get",
+        404,
+        404,
+        kwargs={"pk": 1, "format": "shapes", "fingerprint": "ab" * 32},
+    ),
     # --- backups
     members("backups:backups"),
     members("backups:backups", "post", 302),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from saliency_core.classifiers.catalogue import builtin_classifier
 from saliency_core.classifiers.weights import sha256_of
@@ -23,9 +24,10 @@ from webapp.benchmarks import transitions
 from webapp.benchmarks.models import Benchmark, BenchmarkEvent, Shard, ShardResult, WorkerTrouble
 from webapp.benchmarks.selectors import results_of
 from webapp.benchmarks.subsets import chosen_images
+from webapp.library import services
 from webapp.library.models import Classifier, Dataset, ForwardRate
 from webapp.library.services import register_dataset
-from workers import resources
+from workers import benchmarking, patience, resources
 from workers.benchmarking import run_claim, run_shard
 from workers.claiming import Claim, claim_shard, deliver, failed_columns
 from workers.node import Node
@@ -410,3 +412,68 @@ def test_memory_that_runs_out_over_maps_is_remembered_and_told(
     assert [event.payload for event in events] == [
         {"device": node.device_name, "of": "maps", "from": 8, "to": 2}
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_was_away_while_a_shard_was_computed_does_not_cost_it(
+    classifier: Classifier, own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.01)
+    node, claim = claimed(classifier, own_folder)
+    # So low that what is found is believed at once.
+    ForwardRate.objects.create(classifier=classifier, device=node.device_name, images_per_second=0.001)
+    called: list[str] = []
+
+    def lost_once(name: str) -> None:
+        action = getattr(benchmarking, name)
+
+        def lost(*arguments: Any, **named: Any) -> Any:
+            called.append(name)
+            if called.count(name) == 1:
+                raise OperationalError("server closed the connection unexpectedly")
+            return action(*arguments, **named)
+
+        monkeypatch.setattr(benchmarking, name, lost)
+
+    lost_once("_record_smaller_batches")
+    lost_once("correct_forward_rate")
+    run_claim(node, claim)
+    assert shard_states() == [("done", 1), ("waiting", 0)]
+    assert called == ["_record_smaller_batches"] * 2 + ["correct_forward_rate"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_folder_is_read_before_others_have_to_wait(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bool] = []
+    row_fields = services.row_fields
+
+    def reading(*arguments: Any) -> Any:
+        read.append(connection.in_atomic_block)
+        return row_fields(*arguments)
+
+    monkeypatch.setattr(services, "row_fields", reading)
+    register_dataset(name="Shapes", format="shapes", path=folder)
+    assert register_dataset(name="Shapes", format="shapes", path=folder).number_of_images == 12
+    assert read == [False, False]
+    # What can't be is said before anything is read.
+    with pytest.raises(DatasetError, match="is registered for"):
+        register_dataset(name="Shapes", format="shapes", path=tmp_path)
+    assert len(read) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_that_is_taken_while_a_folder_is_read_stays_with_who_has_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row_fields = services.row_fields
+
+    def slow(*arguments: Any) -> Any:
+        factories.dataset(name="Shapes", path="/another")
+        return row_fields(*arguments)
+
+    monkeypatch.setattr(services, "row_fields", slow)
+    with pytest.raises(DatasetError, match="is registered for /another"):
+        register_dataset(name="Shapes", format="shapes", path=folder)
+    assert Dataset.objects.get().path == "/another"

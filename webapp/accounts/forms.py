@@ -9,15 +9,20 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from webapp.accounts import services
 from webapp.accounts.languages import between_sentences
 from webapp.accounts.models import User
 from webapp.accounts.sign_in_limits import is_closed_for_all
+from webapp.accounts.sign_up_limits import minutes_to_wait
 from webapp.common.forms import add_refusal
+
+TOO_MANY = "too_many"
+"""Code of the error where too many accounts were made."""
 
 
 class PasswordInput(forms.PasswordInput):
@@ -77,8 +82,9 @@ class SignUpForm(forms.Form):
 
     user: User | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.request = request
         self.fields["password"].help_text = password_rules()
 
     def clean(self) -> dict[str, Any]:
@@ -92,11 +98,25 @@ class SignUpForm(forms.Form):
             except ValidationError as problem:
                 self.add_error("password", problem)
         if not self.errors:
+            self._check_limit()
+        if not self.errors:
             try:
                 self.user = services.sign_up(username=name, password=password, language=get_language() or "")
             except ValidationError as refusal:
                 add_refusal(self, refusal)
         return cleaned
+
+    def _check_limit(self) -> None:
+        minutes = minutes_to_wait(self.request)
+        if minutes:
+            text = ngettext(
+                "Too many accounts were made from your address. Try again in %(minutes)d minute, or ask an "
+                "administrator for one.",
+                "Too many accounts were made from your address. Try again in %(minutes)d minutes, or ask an "
+                "administrator for one.",
+                minutes,
+            )
+            self.add_error(None, ValidationError(text % {"minutes": minutes}, code=TOO_MANY))
 
 
 class AccountForm(forms.Form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -30,7 +31,7 @@ class RecentMap:
 def start(request: HttpRequest) -> HttpResponse:
     """Six queries for members, however much there is."""
     if not request.user.is_authenticated:
-        return render(request, "home.html")
+        return render(request, "home.html", {"sign_up_open": settings.SIGN_UP == "open"})
     benchmarks, maps = recent_benchmarks(request.user), recent_maps(request.user)
     context = {
         "benchmarks": benchmarks,

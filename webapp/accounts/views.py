@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
 from webapp.accounts import appearance, services
-from webapp.accounts.forms import SignInForm, SignUpForm
+from webapp.accounts.forms import TOO_MANY, SignInForm, SignUpForm
 from webapp.accounts.models import User
 
 BACKEND = "webapp.accounts.backends.NameOrNumberBackend"
@@ -24,6 +27,9 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
     next_page = "accounts:home"
 
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        return super().get_context_data(sign_up_open=settings.SIGN_UP == "open", **context)
+
     def form_valid(self, form: SignInForm) -> HttpResponse:
         response = super().form_valid(form)
         appearance.restore(response, form.get_user())
@@ -32,10 +38,17 @@ class SignIn(LoginView):
 
 @require_http_methods(["GET", "POST"])
 def sign_up(request: HttpRequest) -> HttpResponse:
-    """Creates the account, signs it in, and shows the new account number and the way to the page that was wanted."""
+    """Creates the account, signs it in, and shows the new account number and the way to the page that was wanted.
+
+    403 where sign-up is closed, 429 where too many accounts were made from the address.
+    """
     if request.user.is_authenticated:
         return redirect("accounts:account")
-    form = SignUpForm(request.POST if request.method == "POST" else None)
+    if settings.SIGN_UP != "open":
+        return render(
+            request, "accounts/sign_up_closed.html", status=403 if request.method == "POST" else 200
+        )
+    form = SignUpForm(request.POST if request.method == "POST" else None, request=request)
     if request.method == "POST" and form.is_valid():
         login(request, form.user, backend=BACKEND)
         request.session["new_account"] = True
@@ -43,7 +56,8 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         return redirect("accounts:account")
     wanted = _own_address(request, request.GET.get("next") or request.POST.get("next", ""))
     context = {"form": form, "next": wanted}
-    return render(request, "accounts/sign_up.html", context, status=422 if form.errors else 200)
+    refused = 429 if form.has_error(NON_FIELD_ERRORS, TOO_MANY) else 422
+    return render(request, "accounts/sign_up.html", context, status=refused if form.errors else 200)
 
 
 @require_POST

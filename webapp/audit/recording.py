@@ -51,7 +51,7 @@ def record(
         kind=kind,
         actor=actor if actor is not None and actor.pk else None,
         actor_name=getattr(actor, "username", "") or "",
-        address=_address(request),
+        address=address_of(request),
         subject=_named(subject)[:200],
         details=details,
     )
@@ -77,7 +77,8 @@ def _named(subject: Model | str) -> str:
     return f"{kind} #{subject.pk} {name}".strip()
 
 
-def _address(request: HttpRequest | None) -> str | None:
+def address_of(request: HttpRequest | None) -> str | None:
+    """The address as rows have it; None without a request, or where its address is none."""
     try:
         address = client_address(request) if request is not None else None
         return str(ipaddress.ip_address(address)) if address else None

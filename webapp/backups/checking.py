@@ -114,12 +114,14 @@ def checked_specification(
             raise TypeError("a method's parameters are no object")
     found["classifier"] = _specified_classifier(found["classifier"], classifier)
     found["dataset"] = _specified_dataset(found["dataset"], dataset)
-    subset = dict(found["subset"])
+    subset = _object(found["subset"], "the subset")
     _whole(subset["count"], "the number of images", least=1)
+    if subset["count"] > found["dataset"]["number_of_images"]:
+        raise ValueError("the specification takes more images than its data set has")
     _whole(subset["seed"], "the seed")
     if not isinstance(subset.get("stratified", False), bool):
         raise TypeError("the subset is stratified or not")
-    for label, classes in dict(found.get("class_mapping", {})).items():
+    for label, classes in _object(found.get("class_mapping", {}), "the class mapping").items():
         _text(label, "a label", least=0, most=1000)
         for name in _list(classes, "the classes of a label", most=MOST_CLASS_NAMES):
             _text(name, "a class name", least=0, most=1000)
@@ -143,7 +145,9 @@ def _specified_dataset(part: Mapping[str, Any], dataset: Mapping[str, Any]) -> d
     found = dict(part)
     _text(found["name"], "a data set's name", most=100)
     _one_of(found["format"], [each.key for each in FORMATS], "a data set's layout")
-    _digest(found["fingerprint"], "a data set's fingerprint")
+    if not is_sha256(found["fingerprint"]):
+        # Without one, rows of which it is not known what they hold would be of this specification.
+        raise ValueError("a specification does not say of which images it is")
     _whole(found["number_of_images"], "a data set's number of images")
     return found
 
@@ -237,6 +241,13 @@ def _whole(value: Any, what: str, *, least: int = 0) -> None:
 def _one_of(value: Any, known: Iterable[str], what: str) -> None:
     if not isinstance(value, str) or value not in known:
         raise ValueError(f"{what} is none that there is: {value!r:.80}")
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    """As it is, for what is kept as it came: a list of pairs would pass for one where it is only looked at."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{what} is no object")
+    return value
 
 
 def _list(value: Any, what: str, *, most: int, least: int = 0) -> list[Any]:

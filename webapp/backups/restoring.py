@@ -57,7 +57,7 @@ from webapp.benchmarks.models import (
     ShardResult,
 )
 from webapp.common import hints
-from webapp.common.database import database_time, locked
+from webapp.common.database import AWAY, database_time, locked
 from webapp.library.model_files import check_model_room
 from webapp.library.models import Classifier, Dataset, MethodSettings
 from webapp.library.services import discard_upload
@@ -104,8 +104,8 @@ class Restored:
 def restore_backup(owner: User, file: Path, report: Report = lambda _share: None) -> Restored:
     """Restores what is in a backup, benchmark by benchmark; nothing of a file that is damaged or was changed.
 
-    What stops it on the way (`report` may raise) leaves what was restored before; the same backup again brings the
-    rest. Raises BackupProblem.
+    What stops it on the way (`report` may raise, and so does a database that is away) leaves what was restored before;
+    the same backup again brings the rest. Raises BackupProblem.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -113,6 +113,8 @@ def restore_backup(owner: User, file: Path, report: Report = lambda _share: None
             restoring = _Restoring(owner, archive, report)
             restoring.look()
             return restoring.everything()
+    except AWAY:
+        raise  # Though it is a DatabaseError, it says nothing of the file.
     except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as problem:
         raise BackupProblem(
             _("This is not a ZIP that can be read: %(problem)s.") % {"problem": problem}
@@ -381,6 +383,8 @@ class _Restoring:
         found["specification"] = checked_specification(
             found["specification"], found["model"], found["dataset"]
         )
+        if found["number_of_images"] != found["specification"]["subset"]["count"]:
+            raise ValueError("a benchmark has another number of images than its specification")
         found |= {name: _moment(found[name]) for name in BENCHMARK_TIMES}
         if found["created"] is None:
             raise ValueError("a benchmark was never queued")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
 
 from django.conf import settings
@@ -16,7 +15,7 @@ from webapp.audit.recording import record
 from webapp.benchmarks import transitions
 from webapp.benchmarks.events import announce_access
 from webapp.benchmarks.models import Benchmark
-from webapp.common.database import now_plus
+from webapp.common.database import locked, now_plus
 
 SECONDS_A_DAY = timedelta(days=1).total_seconds()
 
@@ -33,10 +32,12 @@ def deleted_benchmarks(user: User) -> QuerySet[Benchmark]:
 @transaction.atomic
 def delete_benchmark(benchmark: Benchmark) -> None:
     """Takes a benchmark out of every list; one that is not over is cancelled first."""
-    if benchmark.is_unfinished:
-        # It may end at this very moment.
-        with contextlib.suppress(transitions.TransitionRefused):
-            transitions.cancel(benchmark)
+    # As it is now: it may end, or be resumed, at this very moment.
+    current = locked(Benchmark.objects.filter(pk=benchmark.pk)).first()
+    if current is None:
+        return
+    if current.is_unfinished:
+        transitions.cancel(benchmark)
     Benchmark.objects.filter(pk=benchmark.pk).update(deleted=Now())
     record(AuditEvent.Kind.DELETED, benchmark)
     transaction.on_commit(lambda: announce_access(benchmark.pk))

@@ -50,7 +50,11 @@ def problems_of_the_work(
 def refusal_now(benchmark: Benchmark) -> str | None:
     """Why a queued benchmark can't be measured after all, now that its model is known; None if it can."""
     specification = benchmark.specification
-    problems = problems_of_the_work(
+    # Shards are cut by the one number, images chosen by the other, and a backup may come from anywhere.
+    if benchmark.number_of_images != specification["subset"]["count"]:
+        return _("Its number of images is not that of its specification: queue a new benchmark.")
+    problems = problems_of_the_images(_measured_dataset(benchmark), benchmark.number_of_images, False)
+    problems |= problems_of_the_work(
         benchmark.classifier,
         benchmark.dataset,
         specification["methods"],
@@ -58,6 +62,17 @@ def refusal_now(benchmark: Benchmark) -> str | None:
         specification.get("class_mapping"),
     )
     return " ".join(dict.fromkeys(text for texts in problems.values() for text in texts)) or None
+
+
+def _measured_dataset(benchmark: Benchmark) -> Dataset:
+    """The one whose images are measured: where its own row is not what the specification names, as after a restoring
+    without images, that may be another one that its owner sees.
+    """
+    fingerprint = benchmark.specification["dataset"]["fingerprint"]
+    if benchmark.dataset.fingerprint == fingerprint:
+        return benchmark.dataset
+    sets = Dataset.objects.visible_to(benchmark.owner)
+    return sets.filter(fingerprint=fingerprint, state=Dataset.State.READY).first() or benchmark.dataset
 
 
 def problems_of_the_images(dataset: Dataset, number_of_images: int, stratified: bool) -> Problems:

@@ -31,7 +31,12 @@ def start(benchmark: Benchmark) -> None:
 
 @transaction.atomic
 def succeed(benchmark: Benchmark, *, figures: dict[str, Any], shards: int) -> None:
-    """Running → succeeded, with the final figures."""
+    """Running → succeeded, with the final figures. Refused while shards are open: while figures were computed it may
+    have been cancelled and resumed.
+    """
+    current = _lock(benchmark, [State.RUNNING])
+    if current.shards.filter(state__in=Shard.OPEN).exists():
+        raise _not_now(current)
     _change(
         benchmark,
         allowed=[State.RUNNING],
@@ -45,8 +50,10 @@ def succeed(benchmark: Benchmark, *, figures: dict[str, Any], shards: int) -> No
 
 @transaction.atomic
 def pause(benchmark: Benchmark) -> None:
-    """Queued or running → paused. What is done stays; shards under way are taken from their workers."""
-    _change(benchmark, allowed=[State.QUEUED, State.RUNNING], to=State.PAUSED)
+    """Queued or running → paused. What is done stays; shards under way are taken from their workers. Refused of what
+    was deleted.
+    """
+    _change(benchmark, allowed=[State.QUEUED, State.RUNNING], to=State.PAUSED, of_deleted=False)
     _take_running_shards(benchmark)
     record_event(benchmark, "paused")
 
@@ -71,7 +78,7 @@ def cancel(benchmark: Benchmark) -> None:
 @transaction.atomic
 def resume(benchmark: Benchmark) -> None:
     """Paused, failed or cancelled → queued; finished shards are kept. Unless it was only paused, shards that were set
-    aside get new attempts. Succeeded → queued where some were set aside, for the same.
+    aside get new attempts. Succeeded → queued where some were set aside, for the same. Refused of what was deleted.
     """
     refused = why_not_resumed(benchmark)
     if refused:
@@ -79,7 +86,7 @@ def resume(benchmark: Benchmark) -> None:
     allowed = [State.PAUSED, State.FAILED, State.CANCELLED]
     if benchmark.shards.filter(state=Shard.State.SET_ASIDE).exists():
         allowed.append(State.SUCCEEDED)
-    before = _change(benchmark, allowed=allowed, to=State.QUEUED, finished=None, problem="")
+    before = _change(benchmark, allowed=allowed, to=State.QUEUED, of_deleted=False, finished=None, problem="")
     if before != State.PAUSED:
         _try_again_what_was_set_aside(benchmark)
     WorkerTrouble.objects.filter(benchmark=benchmark).delete()
@@ -107,14 +114,31 @@ def _try_again_what_was_set_aside(benchmark: Benchmark) -> None:
     )
 
 
-def _change(benchmark: Benchmark, *, allowed: list[str], to: str, **fields: Any) -> str:
+def _change(
+    benchmark: Benchmark, *, allowed: list[str], to: str, of_deleted: bool = True, **fields: Any
+) -> str:
     """Returns the state that it was in."""
-    current = locked(Benchmark.objects.filter(pk=benchmark.pk)).get()
-    if current.state not in allowed:
-        raise TransitionRefused(
-            _("Benchmark %(number)s is %(state)s: that is not possible now.")
-            % {"number": current, "state": current.get_state_display()}
-        )
+    before = _lock(benchmark, allowed, of_deleted=of_deleted).state
     Benchmark.objects.filter(pk=benchmark.pk).update(state=to, **fields)
     benchmark.refresh_from_db()
-    return current.state
+    return before
+
+
+def _lock(benchmark: Benchmark, allowed: list[str], *, of_deleted: bool = True) -> Benchmark:
+    """The benchmark as it is now, in one of the `allowed` states, and kept so until the end of the transaction."""
+    current = locked(Benchmark.objects.filter(pk=benchmark.pk)).get()
+    if current.state not in allowed:
+        raise _not_now(current)
+    if current.deleted is not None and not of_deleted:
+        # Nobody would see it go on.
+        raise TransitionRefused(
+            _("Benchmark %(number)s was deleted: bring it back first.") % {"number": current}
+        )
+    return current
+
+
+def _not_now(current: Benchmark) -> TransitionRefused:
+    return TransitionRefused(
+        _("Benchmark %(number)s is %(state)s: that is not possible now.")
+        % {"number": current, "state": current.get_state_display()}
+    )

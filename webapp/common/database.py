@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models
+from django.db import InterfaceError, OperationalError, connection, models
 from django.db.models import DateTimeField, ExpressionWrapper, Func
 from django.db.models.functions import Now
+
+AWAY = (OperationalError, InterfaceError)
+"""Errors of the connection, not of what was asked."""
 
 
 def now_plus(seconds: float) -> ExpressionWrapper:

@@ -26,7 +26,7 @@ from webapp.comparisons.groups import Group, comparability_facts, grouped
 from webapp.comparisons.looks import result_looks, result_titles
 from webapp.comparisons.pairing import FEW_VALUES, content_at_once, content_digest
 from webapp.jobs.models import Job
-from webapp.jobs.services import request_job
+from webapp.jobs.services import cancel_superseded, request_job
 
 FEWEST_SETTINGS = 4
 FEWEST_METHODS = 3
@@ -202,9 +202,11 @@ class ComparisonPage:
         failed = Job.objects.visible_to(self.user).filter(
             kind=Job.Kind.COMPARISON, digest=digest, state=Job.State.FAILED
         )
-        job = failed.first() or request_job(
-            owner=self.user, kind=Job.Kind.COMPARISON, request=request, digest=digest
-        )
+        job = failed.first()
+        if job is None:
+            job = request_job(owner=self.user, kind=Job.Kind.COMPARISON, request=request, digest=digest)
+            # Every other choice on the page is a comparison of its own.
+            cancel_superseded(job)
         return Paired(job=job)
 
     @cached_property

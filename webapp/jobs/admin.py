@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from webapp.common.admin import LookingAdmin
-from webapp.jobs.models import Job
+from webapp.jobs.models import Job, JobTurn
 
 
 @admin.register(Job)
@@ -18,3 +18,11 @@ class JobAdmin(LookingAdmin):
     search_fields = ("=id", "owner__username")
     date_hierarchy = "created"
     heavy = ("request", "content", "problem")
+
+
+@admin.register(JobTurn)
+class JobTurnAdmin(LookingAdmin):
+    names = _("member's turn"), _("turns of members")
+    list_display = ("owner", "served_at")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from webapp.common.turns import ServedMember
+
 if TYPE_CHECKING:
     from webapp.accounts.models import User
 
@@ -17,6 +19,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def visible_to(self, user: User) -> JobQuerySet:
         """One's own."""
         return self.filter(owner=user) if user.is_authenticated else self.none()
+
+
+class JobTurn(ServedMember):
+    """Turns at the process that does jobs."""
 
 
 class Job(models.Model):

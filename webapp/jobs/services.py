@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,8 @@ from django.db.models.functions import Now
 from webapp.accounts.models import User
 from webapp.benchmarks.events import send
 from webapp.common.database import database_time, locked_skipping, now_plus
-from webapp.jobs.models import Job
+from webapp.common.turns import in_turn, note_served
+from webapp.jobs.models import Job, JobTurn
 from webapp.live.notices import notify_members
 
 log = structlog.get_logger(__name__)
@@ -45,9 +47,22 @@ def request_job(*, owner: User, kind: str, request: dict[str, Any], digest: str 
     return Job.objects.create(owner=owner, kind=kind, request=request, digest=digest)
 
 
-def cancel_job(job: Job) -> bool:
-    """Stops a job that is not over. False if it was."""
-    stopped = Job.objects.filter(pk=job.pk, state__in=Job.OPEN).update(
+def cancel_superseded(job: Job) -> int:
+    """Cancels the member's older jobs of this kind that still wait, as nobody looks at what they would find; not those
+    of which somebody else wants the same. Returns how many.
+    """
+    wanted = (
+        Job.objects.exclude(owner=job.owner_id).filter(kind=job.kind, state__in=Job.OPEN).exclude(digest="")
+    )
+    older = Job.objects.filter(owner=job.owner_id, kind=job.kind, pk__lt=job.pk).exclude(
+        digest__in=wanted.values("digest")
+    )
+    return sum(cancel_job(each, states=[Job.State.WAITING]) for each in older.filter(state=Job.State.WAITING))
+
+
+def cancel_job(job: Job, *, states: Sequence[str] = Job.OPEN) -> bool:
+    """Stops a job that is not over, or is in one of these `states`. False if it was not."""
+    stopped = Job.objects.filter(pk=job.pk, state__in=states).update(
         state=Job.State.CANCELLED, fence=F("fence") + 1, lease_expires=None, finished=Now()
     )
     if stopped:
@@ -80,10 +95,11 @@ def discard_file(job: Job) -> None:
 
 @transaction.atomic
 def claim_job() -> Job | None:
-    """The next job, leased to the caller; None if none waits."""
-    job = locked_skipping(Job.objects.filter(state=Job.State.WAITING).order_by("pk")).first()
+    """The next job, leased to the caller, members in turn; None if none waits."""
+    job = locked_skipping(in_turn(Job.objects.filter(state=Job.State.WAITING), JobTurn)).first()
     if job is None:
         return None
+    note_served(job.owner_id, JobTurn)
     Job.objects.filter(pk=job.pk).update(
         state=Job.State.RUNNING,
         fence=F("fence") + 1,

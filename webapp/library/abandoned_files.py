@@ -1,7 +1,9 @@
-"""Files that no row names any more: of uploads that broke off, of restorations that failed, of models that are gone.
+"""Files that no row names any more: of uploads that broke off, of restorations that failed, of models, maps and members
+that are gone.
 
-An upload is removed once it is a day old. A stored model file is first set aside, for a week, and put back when a row
-names it: whoever starts the application with the wrong database for an hour must not lose every model by it.
+An upload, a map or a member's pictures are removed once they are a day old. A stored model file is first set aside,
+for a week, and put back when a row names it: whoever starts the application with the wrong database for an hour must
+not lose every model by it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from django.conf import settings
 from webapp.accounts.models import User
 from webapp.library.dataset_services import members_folder
 from webapp.library.models import Classifier, Dataset
+from webapp.studio.models import Explanation
 
 A_DAY = 24 * 3600.0
 SET_ASIDE = "unnamed"
@@ -27,16 +30,18 @@ _UPLOAD = re.compile(r"[0-9a-f]{32}")
 _UNPACKED = re.compile(r"([0-9a-f]{32})-\d+")
 _IN_PROGRESS = re.compile(r"tmp\w+\.upload.*")
 _STORED = re.compile(r"([0-9a-f]{64})\.(?:safetensors|onnx|network-\d+\.safetensors)")
+_MAP = re.compile(r"[0-9a-f]{64}")
 _DRAFT = re.compile(r"tmp\w+\.part")
 
 log = structlog.get_logger(__name__)
 
 
 def remove_abandoned_files() -> int:
-    """One round over both folders. Returns how many uploads and files were removed or set aside."""
+    """One round over all folders. Returns how many uploads and files were removed or set aside."""
     if not User.objects.exists():
         return 0  # A database that nobody has an account in cannot say what is abandoned.
     count = _remove_uploads() + _remove_unpacked() + _put_back_and_set_aside()
+    count += _remove_maps() + _remove_pictures()
     if count:
         log.info("abandoned_files_removed", count=count)
     return count
@@ -69,6 +74,27 @@ def _remove_unpacked() -> int:
     for place in _entries(folder):
         known = _UNPACKED.fullmatch(place.name)
         if known and place.name not in named and known[1] not in named and _age(place) > A_DAY:
+            count += _remove(place)
+    return count
+
+
+def _remove_maps() -> int:
+    """Maps that went with their data set, model or owner, or that were drawn for a row that was gone by then."""
+    named = set(Explanation.objects.values_list("digest", flat=True))
+    count = 0
+    for group in _entries(settings.EXPLANATIONS_DIR):
+        for place in _entries(group) if group.is_dir() else ():
+            if _MAP.fullmatch(place.name) and place.name not in named and _age(place) > A_DAY:
+                count += _remove(place)
+    return count
+
+
+def _remove_pictures() -> int:
+    """Pictures of accounts that are gone."""
+    accounts = {str(number) for number in User.objects.values_list("pk", flat=True)}
+    count = 0
+    for place in _entries(settings.UPLOADS_DIR / "pictures"):
+        if place.name.isdecimal() and place.name not in accounts and _age(place) > A_DAY:
             count += _remove(place)
     return count
 

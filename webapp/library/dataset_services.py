@@ -183,8 +183,12 @@ def delete_dataset(dataset: Dataset) -> None:
             )
             % {"name": dataset.name, "number": number}
         )
+    # The studio builds on this app.
+    from webapp.studio.services import discard_files_on_commit
+
     upload, folder = dataset.upload, files_folder(dataset)
     transaction.on_commit(lambda: _discard(upload, folder))
+    discard_files_on_commit(dataset.explanations.all())
     record(AuditEvent.Kind.DELETED, dataset)
     dataset.delete()
 
@@ -256,6 +260,12 @@ def files_folder(dataset: Dataset) -> Path | None:
     if not place.is_relative_to(members_folder()):
         return None
     return members_folder() / place.relative_to(members_folder()).parts[0]
+
+
+def is_kept_in(dataset: Dataset, folder: Path) -> bool:
+    """Whether the data set, as it is now, lies in this folder."""
+    path = Dataset.objects.filter(pk=dataset.pk).values_list("path", flat=True).first()
+    return bool(path) and Path(path).is_relative_to(folder)
 
 
 def bytes_used(owner: User, *, but_for: Dataset | None = None) -> int:

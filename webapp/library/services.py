@@ -198,8 +198,12 @@ def delete_classifier(classifier: Classifier) -> None:
             _("%(name)s cannot be deleted: %(count)d benchmarks use it. Delete those first.")
             % {"name": classifier.name, "count": users}
         )
+    # The studio builds on this app.
+    from webapp.studio.services import discard_files_on_commit
+
     transaction.on_commit(lambda: discard_upload(classifier))
     transaction.on_commit(lambda: discard_weights(classifier.weights_sha256))
+    discard_files_on_commit(classifier.explanations.all())
     announce_on_commit(classifier.pk)
     record(AuditEvent.Kind.DELETED, classifier)
     classifier.delete()
@@ -349,7 +353,6 @@ def correct_batch_size(classifier: Classifier, *, device: str, precision: str, b
     )
 
 
-@transaction.atomic
 def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
     """Registers a folder, or looks at it again if the name is registered with the same path.
 
@@ -357,17 +360,25 @@ def register_dataset(*, name: str, format: str, path: Path) -> Dataset:
     images or the name belongs to another folder.
     """
     path = path.expanduser().resolve()
-    existing = locked(Dataset.objects.filter(name=name, owner=None)).first()
+    _check_free_for(path, Dataset.objects.filter(name=name, owner=None).first())
+    fields = {"format": format, "path": str(path), "state": Dataset.State.READY, "problem": ""}
+    # Every image is read for this, and meanwhile others are to write.
+    fields |= row_fields(open_dataset(format, path), path)
+    with transaction.atomic():
+        _check_free_for(path, locked(Dataset.objects.filter(name=name, owner=None)).first())
+        registered, created = Dataset.objects.update_or_create(name=name, owner=None, defaults=fields)
+        if created:
+            record(AuditEvent.Kind.DATASET_ADDED, registered, path=str(path))
+    return registered
+
+
+def _check_free_for(path: Path, existing: Dataset | None) -> None:
+    """Raises DatasetError where what is registered of that name is another folder."""
     if existing is not None and Path(existing.path) != path:
         raise DatasetError(
-            f"The name “{name}” is registered for {existing.path}. Choose another name, or delete that data set first."
+            f"The name “{existing.name}” is registered for {existing.path}. Choose another name, or delete that data "
+            "set first."
         )
-    fields = {"format": format, "path": str(path), "state": Dataset.State.READY, "problem": ""}
-    fields |= row_fields(open_dataset(format, path), path)
-    registered, created = Dataset.objects.update_or_create(name=name, owner=None, defaults=fields)
-    if created:
-        record(AuditEvent.Kind.DATASET_ADDED, registered, path=str(path))
-    return registered
 
 
 def reclaim_lost_preparations() -> int:

@@ -439,6 +439,7 @@ SENTENCES = (
     # What the web application's own checks say, too, when a worker finds it.
     _("A benchmark takes at most %(most)d methods, variants with enhancement included; these are %(count)d."),
     _("Choose between 1 and %(count)d images: that is what %(name)s has."),
+    _("Its number of images is not that of its specification: queue a new benchmark."),
     _("%(name)s has no labels, so its classes can't have their share: untick this."),
     _("Add at least one method."),
     _("Choose at least one experiment."),
@@ -502,6 +503,7 @@ SENTENCES = (
     _("{name} could not be read for a moment: the folder or disk was away."),
     _("Nothing was computed for half an hour: the device, or a disk, does not answer."),
     _("No worker can work on it: {reason}"),
+    _("It can't be divided into shards: see the worker's log. Queue a new benchmark in its place."),
     _(
         "Its figures can't be computed: see the reconciler's log. Results are kept; resume it when that is over."
     ),

@@ -162,6 +162,9 @@ STUDIO_MOST_MAPS_KEPT: int = env.int("SALISCOPE_STUDIO_MOST_MAPS", default=1000)
 """Maps that are kept for one member; the oldest ones that are not pinned make room for new ones."""
 MAX_REQUEST_BYTES: int = env.int("SALISCOPE_MAX_UPLOAD_BYTES", default=2 * 1024**3)
 """Longer requests are refused while they arrive, before anything is parsed."""
+MAX_FORM_BYTES = 4 * 1024**2
+"""Likewise where no large file is brought (webapp.request_limits). The largest of them is a new benchmark's form: a
+list of classes has up to 200,000 characters, and it or a file with it comes."""
 MODEL_QUOTA_BYTES: int = env.int("SALISCOPE_MODEL_QUOTA_BYTES", default=8 * 1024**3)
 """What the files of all models of a member may take."""
 

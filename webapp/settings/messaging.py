@@ -21,8 +21,11 @@ SHARE_WITHOUT_PRIORITY: float = env.float("SALISCOPE_SHARE_WITHOUT_PRIORITY", de
 """Share of claims that serve members in turn whatever their benchmarks' priority, so that none starves; 0 to 1."""
 BENCHMARK_QUEUE = "benchmark"
 STUDIO_QUEUE = "studio"
-STUDIO_SECONDS = 1800
-"""A turn of the studio's worker that takes longer is ended. Benchmarks are watched by their forward passes instead."""
+STUDIO_TURN_SECONDS = 1800.0
+"""A turn of the studio's worker that has taken longer begins with no other kind of work."""
+STUDIO_HANGS_SECONDS = 24 * 3600
+"""The process of a turn that takes longer is killed: it hangs, and the heartbeat would keep its leases for ever. To
+look at millions of images may take hours. Benchmarks are watched by their forward passes instead."""
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.core.management.utils import get_random_secret_key
 
-from webapp.environment import env, state_dir
+from webapp.environment import EnvironmentProblem, env, state_dir
 from webapp.state_files import read_or_create
 
 SECRET_KEY: str = env.str("SECRET_KEY", default="") or read_or_create(
@@ -72,6 +72,13 @@ AXES_VERBOSE = False
 SIGN_IN_FAILURES_OF_AN_ACCOUNT: int = env.int("SALISCOPE_SIGN_IN_FAILURES", default=100)
 """So many for one account from all addresses together within that time close it for everybody. It takes ten addresses
 to reach that, so a colleague cannot lock another one out from a desk, and guessing from many machines gets nowhere."""
+
+SIGN_UP: str = env.str("SALISCOPE_SIGN_UP", default="open")
+"""Whether visitors may make themselves an account ("open"), or administrators make them ("closed")."""
+if SIGN_UP not in ("open", "closed"):
+    raise EnvironmentProblem(f"SALISCOPE_SIGN_UP is “{SIGN_UP}”: set it to open or closed.")
+SIGN_UPS_OF_AN_ADDRESS: int = env.int("SALISCOPE_SIGN_UPS_PER_HOUR", default=20)
+"""So many accounts may be made from one address within an hour; 0 for any number."""
 
 METRICS_TOKEN: str = env.str("SALISCOPE_METRICS_TOKEN", default="")
 """Whoever sends it as a bearer may read /metrics. Without it only this machine may, and not through a proxy."""

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from webapp.common.admin import LookingAdmin
-from webapp.studio.models import Explanation, Picture, Prediction
+from webapp.studio.models import Explanation, Picture, Prediction, StudioTurn
 
 
 @admin.register(Picture)
@@ -40,3 +40,11 @@ class ExplanationAdmin(AskedAdmin):
     )  # fmt: skip
     list_filter = ("state", "curves_state", "method", "degenerate")
     heavy = ("parameters", "enhancement", "extras", "curves")
+
+
+@admin.register(StudioTurn)
+class StudioTurnAdmin(LookingAdmin):
+    names = _("member's turn"), _("turns of members")
+    list_display = ("owner", "served_at")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)

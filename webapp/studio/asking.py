@@ -13,7 +13,7 @@ from saliency_core.experiments.insertion_deletion import InsertionDeletionProtoc
 from webapp.accounts.models import User
 from webapp.common import hints, leases
 from webapp.library.models import Classifier
-from webapp.studio.kept import make_room, most_kept
+from webapp.studio.kept import make_room, most_kept, number_open
 from webapp.studio.models import Explanation, Prediction, State
 from webapp.studio.preprocessings import Values, specification_part
 from webapp.studio.services import explanation_digest
@@ -95,13 +95,13 @@ def ask_for_maps(
     digests = map_digests(classifier, source, target, methods, preprocessing)
     known = Explanation.objects.filter(owner=owner, digest__in=digests)
     missing = set(digests) - set(known.values_list("digest", flat=True))
-    waiting = Explanation.objects.filter(owner=owner, state__in=[State.WAITING, State.RUNNING]).count()
+    waiting = number_open(owner)
     if missing and waiting + len(missing) > MOST_WAITING:
         raise ValidationError(
             _("%(number)d of your maps are still waiting: ask for more when some of them are done.")
             % {"number": waiting}
         )
-    if not make_room(owner=owner, number=len(missing), keep=digests):
+    if make_room(owner=owner, number=len(missing), keep=digests) < len(missing):
         raise ValidationError(
             _(
                 "At most %(number)d maps are kept for you, and too many are pinned: unpin or delete some first."

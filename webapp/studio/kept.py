@@ -11,7 +11,7 @@ from django.db.models import F, Q, QuerySet
 from webapp.accounts.models import User
 from webapp.common import hints, leases
 from webapp.studio.models import Explanation, State
-from webapp.studio.services import discard_files
+from webapp.studio.services import discard_unshared_files
 
 OPEN = (State.WAITING, State.RUNNING)
 
@@ -22,21 +22,26 @@ def most_kept() -> int:
 
 
 @transaction.atomic
-def make_room(*, owner: User, number: int, keep: Collection[str] = ()) -> bool:
+def make_room(*, owner: User, number: int, keep: Collection[str] = ()) -> int:
     """Removes unpinned maps, so that `number` new ones can be kept; not those whose digests are in `keep`. First go
     those that are in no list, then the oldest.
 
-    False where pinned ones leave no room.
+    Returns for how many there is room: fewer where too many are pinned.
     """
     # Those too of images that they do not see any more: they take room all the same.
     own = Explanation.objects.filter(owner=owner)
     surplus = own.count() + number - most_kept()
     if surplus <= 0:
-        return True
+        return number
     removable = own.filter(pinned=False).exclude(state__in=OPEN).exclude(digest__in=keep)
     oldest = list(removable.order_by("listed", "pk")[:surplus])
     delete_maps(oldest)
-    return len(oldest) == surplus
+    return max(0, number - (surplus - len(oldest)))
+
+
+def number_open(owner: User) -> int:
+    """Of the member's maps, how many are not drawn yet."""
+    return Explanation.objects.filter(owner=owner, state__in=OPEN).count()
 
 
 @transaction.atomic
@@ -44,17 +49,8 @@ def delete_maps(rows: Iterable[Explanation]) -> int:
     """Deletes maps; one that is being drawn is given up by its worker. Returns how many there were."""
     maps = list(rows)
     Explanation.objects.filter(pk__in=[row.pk for row in maps]).delete()
-    transaction.on_commit(lambda: _discard_unshared(maps))
+    transaction.on_commit(lambda: discard_unshared_files([row.digest for row in maps]))
     return len(maps)
-
-
-def _discard_unshared(maps: list[Explanation]) -> None:
-    """Files are named by what determines a map, so another member's row may lead to the same ones."""
-    digests = {row.digest: row for row in maps}
-    shared = set(Explanation.objects.filter(digest__in=digests).values_list("digest", flat=True))
-    for digest, row in digests.items():
-        if digest not in shared:
-            discard_files(row)
 
 
 @transaction.atomic

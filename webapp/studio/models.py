@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from webapp.common.leases import Leased
+from webapp.common.turns import ServedMember
 from webapp.library.models import Dataset
 
 if TYPE_CHECKING:
@@ -93,6 +94,10 @@ class Asked(Leased):
     @property
     def is_open(self) -> bool:
         return self.state in (State.WAITING, State.RUNNING)
+
+
+class StudioTurn(ServedMember):
+    """Turns at the studio's worker, of predictions and maps together."""
 
 
 class Prediction(Asked):

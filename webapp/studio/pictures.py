@@ -86,10 +86,9 @@ def _decoded(upload: UploadedFile) -> Image:
 @transaction.atomic
 def delete_picture(picture: Picture) -> None:
     """Deletes a picture, and all that was found out about it."""
-    from webapp.studio.services import discard_files
+    from webapp.studio.services import discard_files_on_commit
 
-    path, maps = picture.path, list(picture.explanations.all())
+    path = picture.path
     transaction.on_commit(lambda: path.unlink(missing_ok=True))
-    for explanation in maps:
-        transaction.on_commit(lambda each=explanation: discard_files(each))
+    discard_files_on_commit(picture.explanations.all())
     picture.delete()

@@ -95,7 +95,10 @@ def preprocessing_of(row: Asked) -> Values:
     source = source_of(row)
     for each in candidates:
         part = specification_part(row.classifier, source, each)
-        if explanation_digest(part, method, source.identifier, target) == row.digest:
+        # Maps of members' data sets were once named by the fingerprint alone, like those of the lab's.
+        earlier = part | {"dataset": {"fingerprint": row.dataset.fingerprint}} if row.dataset else part
+        digests = [explanation_digest(known, method, source.identifier, target) for known in (part, earlier)]
+        if row.digest in digests:
             return each
     raise ParameterError(
         _("The model or the data set was changed after this was asked for: ask for it again.")

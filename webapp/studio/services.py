@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,12 +25,15 @@ from webapp.benchmarks.models import Benchmark
 from webapp.benchmarks.specification import preprocessing_under
 from webapp.common import hints, leases
 from webapp.common.database import locked_skipping
+from webapp.common.turns import in_turn, note_served
 from webapp.studio.events import announce
-from webapp.studio.models import Explanation, Prediction, State
+from webapp.studio.models import Explanation, Prediction, State, StudioTurn
+from webapp.studio.sources import Source
 
 Row = TypeVar("Row", Explanation, Prediction)
 
 MOST_PER_CLAIM = 16
+MOST_PER_QUESTION = 500  # digests that the database is asked for at once
 
 
 @transaction.atomic
@@ -45,13 +48,18 @@ def explain_benchmark_images(
     """The maps that a benchmark scored under one of its experiments, drawn again for looking at: `(image, target)`
     pairs → explanation by image.
 
-    What was drawn before is taken from there; the rest is queued for the studio's worker.
+    What was drawn before is taken from there; the rest is queued for the studio's worker, as far as the studio's limits
+    leave room: images that are not among the answers are to be asked for again when some are done.
     """
+    # They build on this module.
+    from webapp.studio.asking import MOST_WAITING
+    from webapp.studio.kept import make_room, number_open
+
     specification = benchmark.specification
     method = specification["methods"][method_index]
     preprocessing = preprocessing_under(specification, experiment_index)
     # The worker draws with the model and the data set as the rows have them, so that is what names the map.
-    shown = {"dataset": specification["dataset"] | {"fingerprint": benchmark.dataset.fingerprint}}
+    shown = {"dataset": {"fingerprint": Source(benchmark.dataset, "").fingerprint}}
     shown["classifier"] = specification["classifier"] | {
         "preprocessing": preprocessing,
         "weights_sha256": benchmark.classifier.weights_sha256,
@@ -75,18 +83,20 @@ def explain_benchmark_images(
     }
     digests = [explanation.digest for explanation in wanted.values()]
     known = Explanation.objects.filter(owner=owner, digest__in=digests)
-    missing = set(digests) - set(known.values_list("digest", flat=True))
-    from webapp.studio.kept import make_room
-
-    make_room(owner=owner, number=len(missing), keep=digests)
-    Explanation.objects.bulk_create(
-        [explanation for explanation in wanted.values() if explanation.digest in missing],
-        ignore_conflicts=True,
-    )
+    there = set(known.values_list("digest", flat=True))
+    missing = [explanation for explanation in wanted.values() if explanation.digest not in there]
+    if missing:
+        del missing[max(0, MOST_WAITING - number_open(owner)) :]
+        del missing[make_room(owner=owner, number=len(missing), keep=digests) :]
+    Explanation.objects.bulk_create(missing, ignore_conflicts=True)
     if missing:
         hints.wake_studio()
     by_digest = {explanation.digest: explanation for explanation in known.all()}
-    return {image: by_digest[explanation.digest] for image, explanation in wanted.items()}
+    return {
+        image: by_digest[explanation.digest]
+        for image, explanation in wanted.items()
+        if explanation.digest in by_digest
+    }
 
 
 def explanation_digest(specification: dict, method: dict, image: str, target: int) -> str:
@@ -108,18 +118,38 @@ def explanation_digest(specification: dict, method: dict, image: str, target: in
 
 def explanation_folder(explanation: Explanation) -> Path:
     """Where the files of a map lie: `map.npy` (raw, float32 H×W) and `overlay.webp`."""
-    return settings.EXPLANATIONS_DIR / explanation.digest[:2] / explanation.digest
+    return _folder_of(explanation.digest)
 
 
-def discard_files(explanation: Explanation) -> None:
-    """Removes a map's files. Only for maps of members' own pictures: those of data sets are shared by all who asked."""
-    shutil.rmtree(explanation_folder(explanation), ignore_errors=True)
+def _folder_of(digest: str) -> Path:
+    return settings.EXPLANATIONS_DIR / digest[:2] / digest
+
+
+def discard_unshared_files(digests: Collection[str]) -> None:
+    """Removes the files of maps that are gone. They are named by what determines a map, so another member's row may
+    lead to the same ones: those stay.
+    """
+    left = sorted(set(digests))
+    for start in range(0, len(left), MOST_PER_QUESTION):
+        some = left[start : start + MOST_PER_QUESTION]
+        shared = set(Explanation.objects.filter(digest__in=some).values_list("digest", flat=True))
+        for digest in some:
+            if digest not in shared:
+                shutil.rmtree(_folder_of(digest), ignore_errors=True)
+
+
+def discard_files_on_commit(maps: QuerySet[Any]) -> None:
+    """The files of maps that are about to be deleted with what they are of."""
+    digests = list(maps.values_list("digest", flat=True))
+    transaction.on_commit(lambda: discard_unshared_files(digests))
 
 
 @transaction.atomic
 def claim_explanations() -> list[Explanation]:
-    """The next maps to draw, all of one classifier, method and parameters, leased to the caller."""
-    waiting = leases.due(Explanation.objects.filter(state=State.WAITING)).order_by("pk")
+    """The next maps to draw, all of one classifier, method and parameters, leased to the caller: members are served in
+    turn.
+    """
+    waiting = in_turn(leases.due(Explanation.objects.filter(state=State.WAITING)), StudioTurn)
     first = locked_skipping(waiting).first()
     if first is None:
         return []
@@ -134,20 +164,24 @@ def claim_explanations() -> list[Explanation]:
     )
     # Of a model whose preprocessing was changed, two maps may differ in what only their digests tell.
     most = 1 if first.classifier.earlier_preprocessings else MOST_PER_CLAIM
-    return _leased(Explanation, locked_skipping(alike)[:most], "state")
+    claimed = _leased(Explanation, locked_skipping(alike)[:most], "state")
+    note_served(first.owner_id, StudioTurn)
+    return claimed
 
 
 @transaction.atomic
 def claim_predictions() -> list[Prediction]:
-    """The next images to classify, all of one classifier, leased to the caller."""
-    waiting = leases.due(Prediction.objects.filter(state=State.WAITING)).order_by("pk")
+    """The next images to classify, all of one classifier, leased to the caller; members in turn, as with maps."""
+    waiting = in_turn(leases.due(Prediction.objects.filter(state=State.WAITING)), StudioTurn)
     first = locked_skipping(waiting).first()
     if first is None:
         return []
     alike = _together(waiting, first).filter(
         classifier=first.classifier_id, pipeline=first.pipeline, size=first.size
     )
-    return _leased(Prediction, locked_skipping(alike)[:MOST_PER_CLAIM], "state")
+    claimed = _leased(Prediction, locked_skipping(alike)[:MOST_PER_CLAIM], "state")
+    note_served(first.owner_id, StudioTurn)
+    return claimed
 
 
 @transaction.atomic

@@ -35,11 +35,15 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """What a digest knows the image by, besides its identifier. Nobody else's maps are named by a picture."""
+        """What a digest knows the image by, besides its identifier. Nobody else's maps are named by a picture, nor by
+        an image of a member's data set, whose fingerprint knows nothing of pixels.
+        """
         if self.picture is not None:
             return f"picture {self.picture.owner_id}"
         assert self.dataset is not None
-        return self.dataset.fingerprint
+        if self.dataset.owner_id is None:
+            return self.dataset.fingerprint
+        return f"data set {self.dataset.pk} {self.dataset.fingerprint}"
 
     @property
     def identifier(self) -> str:

@@ -10,5 +10,7 @@ urlpatterns = [
         views.weights,
         name="weights",
     ),
-    path("worker-files/datasets/<slug:format>/<slug:fingerprint>.tar", views.dataset, name="dataset"),
+    path(
+        "worker-files/datasets/<int:pk>/<slug:format>/<slug:fingerprint>.tar", views.dataset, name="dataset"
+    ),
 ]

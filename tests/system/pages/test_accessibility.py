@@ -13,7 +13,7 @@ from tests.application import Application
 from tests.system.pages.conftest import sign_up
 from tests.system.pages.page_table import ADMINISTRATOR, ADMINISTRATORS, MEMBERS, VISITORS, furnish
 
-pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.system, pytest.mark.browser, pytest.mark.long]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 # Swagger UI nests its buttons; it is not ours to change.
 SERIOUS = """async () => (await axe.run({ exclude: [".swagger-ui"] }, { resultTypes: ["violations"] })).violations
@@ -21,10 +21,7 @@ SERIOUS = """async () => (await axe.run({ exclude: [".swagger-ui"] }, { resultTy
   .map((each) => `${each.id}: ${each.nodes.slice(0, 5).map((node) => node.html.slice(0, 160)).join(" | ")}`)"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Every width and every theme; the two other pairs hardly ever find something that these do not.
-VARIANTS = [
-    pytest.param(1280, "light", marks=pytest.mark.long),
-    pytest.param(390, "dark", marks=pytest.mark.appearance),
-]
+VARIANTS = [(1280, "light"), (390, "dark")]
 
 
 @pytest.fixture(scope="module")
