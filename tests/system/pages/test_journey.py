@@ -136,7 +136,7 @@ def test_from_sign_up_to_the_text_report(page: Page, holiday_photographs: str, t
 def test_cancel_and_resume(page: Page, holiday_photographs: str) -> None:
     sign_in(page, "", NAME, PASSWORD)
     queue(page, "Sample photographs", 3)
-    bar = page.locator("[data-live=rate]")
+    bar = page.locator("[data-live=pace]")
     expect(page.locator("#live")).to_contain_text("Running", timeout=60_000)
     expect(bar).to_contain_text(re.compile(r"\d"), timeout=60_000)
     begin = time.monotonic()
