@@ -22,6 +22,7 @@ from webapp.benchmarks.estimates import forwards_per_image
 from webapp.benchmarks.events import record_event
 from webapp.benchmarks.models import Benchmark
 from webapp.common import hints
+from webapp.common.database import AWAY
 from webapp.library.models import Classifier
 from webapp.library.services import correct_batch_size, correct_forward_rate
 from workers import stopping
@@ -30,7 +31,7 @@ from workers.claiming import Claim, ClaimLost, claim_shard, deliver, fail_attemp
 from workers.fetching import CannotFetch
 from workers.forward_rates import measure_missing_rates
 from workers.node import Node
-from workers.patience import AWAY, patiently
+from workers.patience import patiently
 from workers.planning import plan_queued_benchmarks
 from workers.progress import ShardWatch
 from workers.resources import class_mapping_of, classifier_of, dataset_of, images_of, method_of

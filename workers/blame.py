@@ -17,8 +17,8 @@ import structlog
 from saliency_core.datasets.base import Dataset
 from saliency_core.errors import ImageError, Interrupted, SaliscopeError
 from saliency_core.lazy import torch
+from webapp.common.database import AWAY
 from workers.fetching import CannotFetch
-from workers.patience import AWAY
 from workers.resources import dataset_of, forget_dataset
 from workers.troubles import MachineFault
 

@@ -25,8 +25,8 @@ from webapp.benchmarks.limits import is_at_limit, owners_at_limit
 from webapp.benchmarks.models import Benchmark, Shard, ShardResult, Turn, WorkerNode, WorkerTrouble
 from webapp.benchmarks.selectors import benchmark_workers
 from webapp.benchmarks.subsets import chosen_images
-from webapp.common.database import ClockTime, locked, locked_skipping, now_plus
-from workers.patience import AWAY
+from webapp.common.database import AWAY, locked, locked_skipping, now_plus
+from webapp.common.turns import note_served
 from workers.shard_sizes import fit_to_device, split
 from workers.troubles import resting_from
 
@@ -93,7 +93,7 @@ def _claim_next(node: WorkerNode, passed_over: Collection[int]) -> Claim | None:
         return None
     owner = shard.benchmark.owner_id
     # This row is the lock behind which a member's shards at work are counted.
-    _note_turn(owner)
+    note_served(owner, Turn)
     if is_at_limit(owner):
         raise _AtLimit(owner)
     fit_to_device(shard, row.device)
@@ -166,14 +166,6 @@ def _another_should_try(shard: Shard, node: WorkerNode) -> bool:
     if shard.benchmark.device_label:
         others = others.filter(label=shard.benchmark.device_label)
     return lately.exists() and others.exists()
-
-
-def _note_turn(owner_id: int) -> None:
-    """One statement in nearly every case: every claim of the member waits for this row. Whoever waited long was still
-    served just now: with an earlier time the member would be next again.
-    """
-    if not Turn.objects.filter(owner_id=owner_id).update(served_at=ClockTime()):
-        Turn.objects.update_or_create(owner_id=owner_id, defaults={"served_at": ClockTime()})
 
 
 def still_ours(claim: Claim) -> bool:

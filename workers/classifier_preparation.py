@@ -20,13 +20,13 @@ from saliency_core.datasets.images import read_image
 from saliency_core.datasets.sample_photographs import sample_photographs
 from saliency_core.errors import Interrupted, SaliscopeError, WeightsError
 from webapp.benchmarks.announcements import announce_classifier
+from webapp.common.database import AWAY
 from webapp.library import services
 from webapp.library.compatibility import WAITING, failed_report, finish_report, give_back_report, ready_report
 from webapp.library.model_files import check_model_room
 from webapp.library.models import Classifier
 from webapp.library.stored_files import stored_file_name
 from workers.model_file_sandbox import convert_in_sandbox
-from workers.patience import AWAY
 from workers.preparation_watching import PreparationWatch
 from workers.resources import classifier_of, specification_of
 

@@ -15,13 +15,13 @@ from saliency_core.datasets.archive_formats import ArchiveError
 from saliency_core.datasets.archives import ArchiveLimits, Unpacked, unpack
 from saliency_core.errors import Interrupted, SaliscopeError
 from webapp.accounts.languages import in_language_of
+from webapp.common.database import AWAY
 from webapp.library import dataset_services as services
 from webapp.library.dataset_events import announce_dataset
 from webapp.library.dataset_forms import UPLOAD_FORMATS
 from webapp.library.dataset_looks import open_folder, row_fields
 from webapp.library.models import Dataset
 from webapp.library.open_datasets import without_path
-from workers.patience import AWAY
 from workers.preparation_watching import PreparationWatch
 
 log = structlog.get_logger(__name__)

@@ -17,13 +17,13 @@ from saliency_core.scoring.batch_size import find_batch_size
 from saliency_core.scoring.rate import measure_forward_rate
 from webapp.benchmarks.models import Benchmark, WorkerNode, WorkerTrouble
 from webapp.benchmarks.specification import PRECISIONS, USUAL_PRECISION
+from webapp.common.database import AWAY
 from webapp.library.models import Classifier, ForwardRate
 from webapp.library.services import record_forward_rate
 from workers import stopping
 from workers.blame import is_shortage, reason_of
 from workers.claiming import work_waits
 from workers.node import Node
-from workers.patience import AWAY
 from workers.planning import planning_waits
 from workers.resources import classifier_of, specification_of
 from workers.studio_work import studio_work_waits

@@ -22,11 +22,11 @@ from webapp.backups.restoring import BackupProblem, restore_backup  # noqa: E402
 from webapp.backups.writing import write_backup  # noqa: E402
 from webapp.benchmarks.archive_writing import write_archive  # noqa: E402
 from webapp.benchmarks.selectors import benchmarks_for  # noqa: E402
+from webapp.common.database import AWAY  # noqa: E402
 from webapp.comparisons.pairing import paired_content  # noqa: E402
 from webapp.jobs import services  # noqa: E402
 from webapp.jobs.models import Job  # noqa: E402
 from workers.lease_keeping import kept_meanwhile  # noqa: E402
-from workers.patience import AWAY  # noqa: E402
 
 log = structlog.get_logger(__name__)
 HEARTBEAT_SECONDS = 15.0

@@ -12,8 +12,6 @@ from django.db import connections
 from webapp.common.database import AWAY
 from workers import stopping
 
-__all__ = ["AWAY", "patiently"]
-
 log = structlog.get_logger(__name__)
 Answer = TypeVar("Answer")
 PATIENCE_SECONDS = 300.0

@@ -14,9 +14,8 @@ from webapp.benchmarks.estimates import seconds_per_image
 from webapp.benchmarks.models import Benchmark, Shard, WorkerNode
 from webapp.benchmarks.refusals import refusal_now
 from webapp.benchmarks.specification import specification_sha256
-from webapp.common.database import locked_skipping
+from webapp.common.database import AWAY, locked_skipping
 from webapp.library.models import Classifier
-from workers.patience import AWAY
 from workers.shard_sizes import images_per_shard
 from workers.troubles import resting_from
 

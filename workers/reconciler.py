@@ -36,6 +36,7 @@ from webapp.benchmarks.selectors import idle_workers, silent_workers  # noqa: E4
 from webapp.benchmarks.summaries import complete_next  # noqa: E402
 from webapp.benchmarks.worker_services import forget_workers  # noqa: E402
 from webapp.common import hints  # noqa: E402
+from webapp.common.database import AWAY  # noqa: E402
 from webapp.jobs.services import reclaim_lost_jobs, remove_old_jobs  # noqa: E402
 from webapp.jobs.stray_files import remove_stray_job_files  # noqa: E402
 from webapp.library.abandoned_files import remove_abandoned_files  # noqa: E402
@@ -46,7 +47,6 @@ from webapp.studio import services as studio  # noqa: E402
 from workers.claiming import fail_lost_shards  # noqa: E402
 from workers.healthy import say_alive  # noqa: E402
 from workers.job_process import JobProcess  # noqa: E402
-from workers.patience import AWAY  # noqa: E402
 from workers.studio_work import studio_work_waits  # noqa: E402
 from workers.troubles import fail_benchmarks_that_nobody_can_work_on  # noqa: E402
 from workers.waking import somebody_could_work  # noqa: E402

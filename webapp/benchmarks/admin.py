@@ -28,7 +28,7 @@ from webapp.benchmarks.models import (
 )
 from webapp.benchmarks.priorities import set_priority
 from webapp.benchmarks.services import resume_benchmark
-from webapp.common.admin import LookingAdmin, for_each
+from webapp.common.admin import LookingAdmin, TurnAdmin, for_each
 
 
 @admin.register(Benchmark)
@@ -191,9 +191,4 @@ class ExpectedCodeAdmin(LookingAdmin):
     list_display = ("version", "since")
 
 
-@admin.register(Turn)
-class TurnAdmin(LookingAdmin):
-    names = _("member's turn"), _("turns of members")
-    list_display = ("owner", "served_at")
-    list_select_related = ("owner",)
-    search_fields = ("owner__username",)
+admin.site.register(Turn, TurnAdmin)

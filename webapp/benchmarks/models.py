@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from webapp import device_labels
+from webapp.common.turns import ServedMember
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -469,11 +470,5 @@ class ExpectedCode(models.Model):
         return self.version
 
 
-class Turn(models.Model):
-    """When a member's work was last claimed: the member served longest ago comes next."""
-
-    owner = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="turn")
-    served_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.owner}: {self.served_at}"
+class Turn(ServedMember):
+    """Turns at the workers that measure shards."""

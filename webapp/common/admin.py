@@ -87,3 +87,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated and not request.user.is_staff:
         raise PermissionDenied
     return redirect_to_login(request.GET.get("next") or reverse("admin:index"), reverse("accounts:sign_in"))
+
+
+class TurnAdmin(LookingAdmin):
+    """Tables of `webapp.common.turns`."""
+
+    names = _("member's turn"), _("turns of members")
+    list_display = ("owner", "served_at")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)

@@ -33,7 +33,9 @@ def in_turn(rows: QuerySet[Any], turns: type[ServedMember]) -> QuerySet[Any]:
 
 
 def note_served(owner_id: int, turns: type[ServedMember]) -> None:
-    """This member comes last now: by the time of writing, as the claim may have waited for another one's row."""
+    """This member comes last now. Whoever waited long for the row, as every claim of the member does, was still served
+    just now: with an earlier time the member would be next again.
+    """
     # One statement in nearly every case.
     rows = turns._default_manager
     if not rows.filter(owner_id=owner_id).update(served_at=ClockTime()):

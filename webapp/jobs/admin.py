@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from webapp.common.admin import LookingAdmin
+from webapp.common.admin import LookingAdmin, TurnAdmin
 from webapp.jobs.models import Job, JobTurn
 
 
@@ -20,9 +20,4 @@ class JobAdmin(LookingAdmin):
     heavy = ("request", "content", "problem")
 
 
-@admin.register(JobTurn)
-class JobTurnAdmin(LookingAdmin):
-    names = _("member's turn"), _("turns of members")
-    list_display = ("owner", "served_at")
-    list_select_related = ("owner",)
-    search_fields = ("owner__username",)
+admin.site.register(JobTurn, TurnAdmin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from webapp.common.admin import LookingAdmin
+from webapp.common.admin import LookingAdmin, TurnAdmin
 from webapp.studio.models import Explanation, Picture, Prediction, StudioTurn
 
 
@@ -42,9 +42,4 @@ class ExplanationAdmin(AskedAdmin):
     heavy = ("parameters", "enhancement", "extras", "curves")
 
 
-@admin.register(StudioTurn)
-class StudioTurnAdmin(LookingAdmin):
-    names = _("member's turn"), _("turns of members")
-    list_display = ("owner", "served_at")
-    list_select_related = ("owner",)
-    search_fields = ("owner__username",)
+admin.site.register(StudioTurn, TurnAdmin)
