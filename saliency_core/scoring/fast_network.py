@@ -15,6 +15,7 @@ from weakref import WeakKeyDictionary, ref
 
 from saliency_core.lazy import torch
 from saliency_core.scoring.weights_state import WeightsState, made_once
+from saliency_core.transformers.shortened import without_unread_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,8 @@ class FastNetwork:
         model = self._model()
         assert model is not None
         self.dtype = dtype
-        self._plain = copy.deepcopy(model).to(dtype, memory_format=torch.channels_last).eval()
+        converted = copy.deepcopy(model).to(dtype, memory_format=torch.channels_last).eval()
+        self._plain = without_unread_tokens(converted)
         self._run: Callable[[torch.Tensor], torch.Tensor] = self._plain
         self._narrow_again = widened_head(self._plain, model) if dtype == torch.bfloat16 else None
         if next(self._plain.parameters()).is_cuda and can_compile():

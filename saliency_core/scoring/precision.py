@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from saliency_core.classifiers.hooks import is_hooked
 from saliency_core.errors import ParameterError
 from saliency_core.lazy import torch
 from saliency_core.scoring.fast_network import fast_network, fast_type
 from saliency_core.scoring.runtime_network import runtime_network
+from saliency_core.transformers.shortened import without_unread_tokens
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -59,11 +61,25 @@ def network_in(
     compiled, unless ``compiled`` is False. How far figures move is in docs/performance.md.
     """
     if precision == "fp32":
-        return runtime_network(classifier) or classifier.logits
+        return runtime_network(classifier) or _shortened(classifier)
     if precision != "fast":
-        return classifier.logits
+        return _shortened(classifier)
     network = fast_network(classifier.model)
     return network if compiled else network.plain_logits
+
+
+def _shortened(classifier: Classifier) -> Callable[[torch.Tensor], torch.Tensor]:
+    """By torch and with the model's own weights, without what its head does not read (see without_unread_tokens)."""
+    model = classifier.model
+    shortened = without_unread_tokens(model)
+    if shortened is model:
+        return classifier.logits
+
+    def logits(images: torch.Tensor) -> torch.Tensor:
+        network = model if is_hooked(model) else shortened
+        return network(classifier.arranged(images))
+
+    return logits
 
 
 def picture_format(precision: str, device: torch.device) -> tuple[torch.dtype, torch.memory_format]:

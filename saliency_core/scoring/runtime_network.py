@@ -15,9 +15,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
 
+from saliency_core.classifiers.hooks import is_hooked
 from saliency_core.classifiers.state import evaluation_mode
 from saliency_core.lazy import onnxruntime, torch
 from saliency_core.scoring.weights_state import WeightsState, made_once
+from saliency_core.transformers.shortened import without_unread_tokens
 
 if TYPE_CHECKING:
     from saliency_core.classifiers.classifier import Classifier
@@ -51,7 +53,7 @@ class RuntimeNetwork:
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         model = self._model()
         assert model is not None  # whoever scores has it
-        if images.shape[2:] != (self._size, self._size) or _is_hooked(model):
+        if images.shape[2:] != (self._size, self._size) or is_hooked(model):
             # Torch's networks are fastest with channels last.
             return model(images.contiguous(memory_format=torch.channels_last))
         # Parts of the batch side by side, one thread each and two parts a thread, instead of all threads at one part
@@ -106,7 +108,7 @@ def _session(classifier: Classifier, threads: int) -> onnxruntime.InferenceSessi
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            copy.deepcopy(classifier.model).eval(),
+            without_unread_tokens(copy.deepcopy(classifier.model).eval()),
             (example,),
             written,
             dynamo=False,  # the other writer needs one more package, and is slower
@@ -139,8 +141,3 @@ def _largest_difference(network: RuntimeNetwork, classifier: Classifier) -> floa
             scale = max(1.0, float(expected.abs().max()))
             largest = max(largest, float((found - expected).abs().max()) / scale)
     return largest
-
-
-def _is_hooked(model: torch.nn.Module) -> bool:
-    """Whether somebody listens to, or replaces, what its layers give."""
-    return any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())

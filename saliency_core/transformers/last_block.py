@@ -1,0 +1,42 @@
+"""A vision transformer's last block for the class token alone. Imports torch at once, so it is imported where it is
+needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saliency_core.lazy import functional, torch
+
+
+class ClassTokenBlock(torch.nn.Module):
+    """What a block of timm's makes of the class token: [B, 1, D] for tokens [B, N, D], the class token the first."""
+
+    def __init__(self, block: Any) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        block, first = self.block, tokens[:, :1]
+        middle = first + block.ls1(self._attended(block.norm1(tokens)))
+        return middle + block.ls2(block.mlp(block.norm2(middle)))
+
+    def _attended(self, normed: torch.Tensor) -> torch.Tensor:
+        """Of the class token [B, 1, D], for normalised tokens [B, N, D]."""
+        attention = self.block.attn
+        batch, count, _ = normed.shape
+        weight, bias = attention.qkv.weight, attention.qkv.bias
+        width = len(weight) // 3  # the first third makes queries, the rest keys and values
+        query_bias, other_bias = (None, None) if bias is None else (bias[:width], bias[width:])
+        queries = functional.linear(normed[:, :1], weight[:width], query_bias)
+        queries = queries.reshape(batch, 1, attention.num_heads, -1).transpose(1, 2)
+        others = functional.linear(normed, weight[width:], other_bias)
+        keys, values = (
+            others.reshape(batch, count, 2, attention.num_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        )
+        mixed = functional.scaled_dot_product_attention(
+            attention.q_norm(queries), attention.k_norm(keys), values, scale=attention.scale
+        )
+        merged = mixed.transpose(1, 2).reshape(batch, 1, -1)
+        norm = getattr(attention, "norm", None)  # older versions of timm have none
+        return attention.proj(merged if norm is None else norm(merged))
