@@ -12,8 +12,9 @@ from saliency_core.transformers.relevance import Relevance, RuleSet, through_blo
 
 @dataclass(frozen=True)
 class Step:
-    """One block on the way down. ``attention`` [B, H, N, N] after the softmax, ``gradient`` of the class score by
-    it and ``relevance`` of it, each of the same shape, None where not asked for.
+    """One block on the way down. ``attention`` [B, H, n, N] after the softmax, ``gradient`` of the class score by
+    it and ``relevance`` of it, each of the same shape, None where not asked for. In the last block n is 1, the class
+    token's row, as nothing follows from the others; else N.
     """
 
     block: int
@@ -89,7 +90,7 @@ class Descent:
         return attention
 
     def _gradient_of_output(self) -> torch.Tensor:
-        """Gradient [B, N, D] of the class score by the last block's output."""
+        """Gradient [B, n, D] of the class score by the last block's output."""
         with torch.enable_grad():
             output = self._records[-1].output.detach().requires_grad_(True)
             _, logits = self.network.head(output)

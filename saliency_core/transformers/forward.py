@@ -25,15 +25,16 @@ class Embedding:
 
 @dataclass(frozen=True)
 class BlockRecord:
-    """What happened in one block; N tokens of D features, H heads of d features, M hidden features.
+    """What happened in one block; N tokens of D features, H heads of d features, M hidden features. The first n tokens
+    ask, that is have an output: the class token in the last block, all N in the others.
 
-    ``tokens`` [B, N, D] are the block's input, ``normed`` [B, N, D] what queries, keys and values [B, H, N, d]
-    are made of, ``similarity`` [B, H, N, N] is queries times keys, ``attention`` [B, H, N, N] follows the softmax,
-    ``mixed`` [B, H, N, d] is attention times values, ``merged`` [B, N, H·d] the input of the projection,
-    ``attended`` [B, N, D] what is added to the tokens, ``middle`` [B, N, D] their sum. ``mlp_input`` [B, N, D],
-    ``hidden`` [B, N, M] after the activation, ``transformed`` [B, N, D] what is added to ``middle``, ``output``
-    [B, N, D] their sum. ``qkv_out``, ``proj_out``, ``fc1_out`` and ``fc2_out`` are what the four linear layers gave,
-    bias included.
+    ``tokens`` [B, N, D] are the block's input, ``normed`` [B, N, D] what queries [B, H, n, d], keys and values
+    [B, H, N, d] are made of, ``similarity`` [B, H, n, N] is queries times keys, ``attention`` [B, H, n, N] follows the
+    softmax, ``mixed`` [B, H, n, d] is attention times values, ``merged`` [B, n, H·d] the input of the projection,
+    ``attended`` [B, n, D] what is added to the tokens, ``middle`` [B, n, D] their sum. ``mlp_input`` [B, n, D],
+    ``hidden`` [B, n, M] after the activation, ``transformed`` [B, n, D] what is added to ``middle``, ``output``
+    [B, n, D] their sum. ``query_out``, ``key_value_out``, ``proj_out``, ``fc1_out`` and ``fc2_out`` are what the linear
+    layers gave, bias included.
     """
 
     tokens: torch.Tensor
@@ -51,7 +52,8 @@ class BlockRecord:
     hidden: torch.Tensor
     transformed: torch.Tensor
     output: torch.Tensor
-    qkv_out: torch.Tensor
+    query_out: torch.Tensor
+    key_value_out: torch.Tensor
     proj_out: torch.Tensor
     fc1_out: torch.Tensor
     fc2_out: torch.Tensor
@@ -95,15 +97,21 @@ class RecordedTransformer:
         )
 
     def block(self, number: int, tokens: torch.Tensor) -> BlockRecord:
-        """One block applied to tokens [B, N, D]."""
+        """One block applied to tokens [B, N, D]. The head reads the class token only, so no other has an output of the
+        last block.
+        """
         block = self.model.blocks[number]
         attention, mlp = block.attn, block.mlp
         batch, count, _ = tokens.shape
+        asking = 1 if number == self.depth - 1 else count
 
         normed = normalise(block.norm1, tokens)
-        qkv_out = linear(attention.qkv, normed)
-        projected = qkv_out.reshape(batch, count, 3, attention.num_heads, -1)
-        queries, keys, values = projected.permute(2, 0, 3, 1, 4).unbind(0)
+        query_layer, key_value_layer = projections_of(attention)
+        query_out = linear(query_layer, normed[:, :asking])
+        key_value_out = linear(key_value_layer, normed)
+        queries = query_out.reshape(batch, asking, attention.num_heads, -1).transpose(1, 2)
+        both = key_value_out.reshape(batch, count, 2, attention.num_heads, -1)
+        keys, values = both.permute(2, 0, 3, 1, 4).unbind(0)
         queries, keys = normalise(attention.q_norm, queries), normalise(attention.k_norm, keys)
         similarity = queries @ keys.transpose(-2, -1)
         weights = (similarity * attention.scale).softmax(-1)
@@ -111,7 +119,7 @@ class RecordedTransformer:
         merged = normalise(getattr(attention, "norm", None), mixed.transpose(1, 2).flatten(2))
         proj_out = linear(attention.proj, merged)
         attended = scale(block.ls1, proj_out)
-        middle = tokens + attended
+        middle = tokens[:, :asking] + attended
 
         mlp_input = normalise(block.norm2, middle)
         fc1_out = linear(mlp.fc1, mlp_input)
@@ -134,16 +142,35 @@ class RecordedTransformer:
             hidden=hidden,
             transformed=transformed,
             output=middle + transformed,
-            qkv_out=qkv_out,
+            query_out=query_out,
+            key_value_out=key_value_out,
             proj_out=proj_out,
             fc1_out=fc1_out,
             fc2_out=fc2_out,
         )
 
     def head(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Input [B, D] of the head, and logits [B, C], from the last block's output [B, N, D]."""
+        """Input [B, D] of the head, and logits [B, C], from the last block's output [B, n, D]."""
         read = normalise(self.model.fc_norm, normalise(self.model.norm, tokens)[:, 0])
         return read, linear(self.model.head, read)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some outputs of a linear layer, to be used like a layer: ``weight`` [I, J], ``bias`` [I] or None."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+
+
+def projections_of(attention: Any) -> tuple[Rows, Rows]:
+    """The layer of an attention that makes queries, and that which makes keys and values, in this order: views."""
+    both, bias = attention.qkv.weight, attention.qkv.bias
+    first = len(both) // 3
+    return (
+        Rows(both[:first], None if bias is None else bias[:first]),
+        Rows(both[first:], None if bias is None else bias[first:]),
+    )
 
 
 def linear(module: Any, values: torch.Tensor) -> torch.Tensor:

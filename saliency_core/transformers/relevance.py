@@ -7,7 +7,7 @@ from typing import Any
 
 from saliency_core.lazy import torch
 from saliency_core.transformers import rules
-from saliency_core.transformers.forward import BlockRecord, Embedding, products_of, weight_of
+from saliency_core.transformers.forward import BlockRecord, Embedding, products_of, projections_of, weight_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ PLAIN = RuleSet(rules.linear_separate, rescaled=False)
 @dataclass(frozen=True)
 class Relevance:
     """Relevance of the first n tokens [B, n, D], all others having none, and the total [B] that the rules so far
-    promise.
+    promise. After the last block that is the class token, the one that has an output there.
     """
 
     tokens: torch.Tensor
@@ -58,7 +58,7 @@ def through_head(rule_set: RuleSet, head: Any, read: torch.Tensor, targets: torc
 def through_block(
     rule_set: RuleSet, block: Any, record: BlockRecord, after: Relevance
 ) -> tuple[Relevance, torch.Tensor]:
-    """Relevance of the block's input, and of its attention [B, H, N, N] after the softmax (halved)."""
+    """Relevance of the block's input, and of its attention [B, H, n, N] after the softmax (halved)."""
     expected = after.expected
 
     def linear(
@@ -70,48 +70,28 @@ def through_block(
         expected = expected + promised - rules.total(relevance)
         return before
 
-    # Tokens without relevance take no part: after the last block that is all but the class token.
-    reached, count = after.tokens.shape[1], record.tokens.shape[1]
-
-    def of(values: torch.Tensor) -> torch.Tensor:
-        return values[:, :reached]
-
     passed, branch = rules.residual(
-        of(record.middle), of(record.transformed), after.tokens, rescaled=rule_set.rescaled
+        record.middle, record.transformed, after.tokens, rescaled=rule_set.rescaled
     )
-    branch = linear(block.mlp.fc2, of(record.hidden), of(record.fc2_out), branch)
-    middle = passed + linear(block.mlp.fc1, of(record.mlp_input), of(record.fc1_out), branch)
+    branch = linear(block.mlp.fc2, record.hidden, record.fc2_out, branch)
+    middle = passed + linear(block.mlp.fc1, record.mlp_input, record.fc1_out, branch)
 
+    asking = middle.shape[1]
     passed, branch = rules.residual(
-        of(record.tokens), of(record.attended), middle, rescaled=rule_set.rescaled
+        record.tokens[:, :asking], record.attended, middle, rescaled=rule_set.rescaled
     )
-    merged = linear(block.attn.proj, of(record.merged), of(record.proj_out), branch)
+    merged = linear(block.attn.proj, record.merged, record.proj_out, branch)
     batch, heads, _, size = record.values.shape
-    mixed = merged.reshape(batch, reached, heads, size).transpose(1, 2)
-    attention, values = rules.product(
-        record.attention[:, :, :reached], record.values, mixed, record.mixed[:, :, :reached]
-    )
-    queries, keys = rules.product(
-        record.queries[:, :, :reached],
-        record.keys.transpose(-2, -1),
-        attention,
-        record.similarity[:, :, :reached],
-    )
-    attention, queries = (_all_tokens(part, 2, count) for part in (attention, queries))
-    parts = torch.stack([queries, keys.transpose(-2, -1), values])  # [3, B, H, N, d], as qkv lays them out
-    projected = parts.permute(1, 3, 0, 2, 4).flatten(2)
-    tokens = _all_tokens(passed, 1, count) + linear(block.attn.qkv, record.normed, record.qkv_out, projected)
+    mixed = merged.reshape(batch, asking, heads, size).transpose(1, 2)
+    attention, values = rules.product(record.attention, record.values, mixed, record.mixed)
+    queries, keys = rules.product(record.queries, record.keys.transpose(-2, -1), attention, record.similarity)
+    query_layer, key_value_layer = projections_of(block.attn)
+    both = torch.stack([keys.transpose(-2, -1), values])  # [2, B, H, N, d], as the layer lays them out
+    both = both.permute(1, 3, 0, 2, 4).flatten(2)
+    tokens = linear(key_value_layer, record.normed, record.key_value_out, both)
+    asked = queries.transpose(1, 2).flatten(2)
+    tokens[:, :asking] += passed + linear(query_layer, record.normed[:, :asking], record.query_out, asked)
     return Relevance(tokens, expected), attention
-
-
-def _all_tokens(relevance: torch.Tensor, dimension: int, count: int) -> torch.Tensor:
-    """The relevance of the first tokens along a dimension, with the zeros of the others up to ``count``."""
-    missing = count - relevance.shape[dimension]
-    if not missing:
-        return relevance
-    shape = list(relevance.shape)
-    shape[dimension] = missing
-    return torch.cat([relevance, relevance.new_zeros(shape)], dimension)
 
 
 def to_pixels(

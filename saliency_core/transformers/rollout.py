@@ -8,13 +8,16 @@ from saliency_core.lazy import torch
 
 
 def with_identity(matrix: torch.Tensor, *, normalised: bool) -> torch.Tensor:
-    """I + matrix [B, N, N], for the residual connection around attention; rows sum to one if ``normalised``."""
-    mixed = matrix + torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    """I + matrix, of which the first n rows are given [B, n, N], for the residual connection around attention; rows
+    sum to one if ``normalised``.
+    """
+    mixed = matrix + torch.eye(*matrix.shape[-2:], dtype=matrix.dtype, device=matrix.device)
     return mixed / mixed.sum(-1, keepdim=True) if normalised else mixed
 
 
 def class_token_row(matrices: Iterable[torch.Tensor]) -> torch.Tensor:
     """First row [B, N] of the product M_last · … · M_first of matrices [B, N, N] given from the last to the first.
+    Of the last the first row [B, 1, N] will do.
 
     Carrying the row along costs N times less than the whole product, and one matrix is needed at a time.
     """

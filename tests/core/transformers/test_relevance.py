@@ -26,7 +26,9 @@ def test_relevance_equals_the_literal_pass(rule_set: RuleSet, separate: bool) ->
     for sample in (1, 2):
         attentions, tokens = Literal(model, photographs()[sample], int(TARGETS[sample])).relevance(separate)
         for step in steps:
-            torch.testing.assert_close(step.relevance[sample], attentions[step.block], rtol=1e-6, atol=1e-9)
+            rows, literal = step.relevance.shape[2], attentions[step.block]
+            torch.testing.assert_close(step.relevance[sample], literal[:, :rows], rtol=1e-6, atol=1e-9)
+            assert not literal[:, rows:].any()  # the last block's, of which only the class token is read
         torch.testing.assert_close(descent.relevance.tokens[sample], tokens, rtol=1e-6, atol=1e-8)
 
 
@@ -75,6 +77,8 @@ def test_rollout_by_hand_and_rows_sum_to_one() -> None:
     mixed = [with_identity(matrix, normalised=True) for matrix in attention]
     torch.testing.assert_close(mixed[0].sum(-1), torch.ones(3, 9))
     torch.testing.assert_close(class_token_row(mixed).sum(-1), torch.ones(3))
+    torch.testing.assert_close(class_token_row([mixed[0][:, :1], *mixed[1:]]), class_token_row(mixed))
+    torch.testing.assert_close(with_identity(attention[0][:, :2], normalised=True), mixed[0][:, :2])
     whole = mixed[0]
     for matrix in mixed[1:]:
         whole = whole @ matrix
