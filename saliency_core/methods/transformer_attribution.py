@@ -61,7 +61,7 @@ class TransformerAttribution(TransformerMethod):
             for step in descent.steps():
                 assert step.gradient is not None  # asked for above
                 assert step.relevance is not None
-                weighted = (step.gradient * step.relevance).relu().mean(1)
+                weighted = (step.gradient * step.relevance).relu_().mean(1)
                 yield with_identity(weighted, normalised=False)
 
         row = class_token_row(matrices())

@@ -109,9 +109,10 @@ class RecordedTransformer:
         query_layer, key_value_layer = projections_of(attention)
         query_out = linear(query_layer, normed[:, :asking])
         key_value_out = linear(key_value_layer, normed)
-        queries = query_out.reshape(batch, asking, attention.num_heads, -1).transpose(1, 2)
+        # Contiguous, as products of batches of matrices would otherwise copy them each time, transposed ones slowly.
+        queries = query_out.reshape(batch, asking, attention.num_heads, -1).transpose(1, 2).contiguous()
         both = key_value_out.reshape(batch, count, 2, attention.num_heads, -1)
-        keys, values = both.permute(2, 0, 3, 1, 4).unbind(0)
+        keys, values = both.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         queries, keys = normalise(attention.q_norm, queries), normalise(attention.k_norm, keys)
         similarity = queries @ keys.transpose(-2, -1)
         weights = (similarity * attention.scale).softmax(-1)

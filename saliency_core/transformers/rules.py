@@ -48,11 +48,12 @@ def linear_joint(
     part. Gives the relevance [B, …, J] and the total [B] that it should have: ΣR is conserved.
     """
     # Σ z = ½ (x·Wᵀ + |x|·|W|ᵀ): one product, as the forward pass has the other.
-    sums = (values.abs() @ weight.abs().T).add_(products).div_(2)
-    shares = safe_divide(relevance, sums)
-    # Of x⁺ and x⁻ one is 0.
-    spread = torch.where(values > 0, shares @ weight.clamp(min=0), shares @ weight.clamp(max=0))
-    return spread.mul_(values), total(relevance)
+    absolute = values.abs().flatten(0, -2)
+    sums = torch.addmm(products.flatten(0, -2), absolute, weight.abs().T, beta=0.5, alpha=0.5)
+    shares = safe_divide(relevance, sums.view_as(products))
+    # Of x⁺ and x⁻ one is 0. To choose between the products by the sign takes three times as long as to add them.
+    spread = values.clamp(min=0).mul_(shares @ weight.clamp(min=0))
+    return spread.addcmul_(values.clamp(max=0), shares @ weight.clamp(max=0)), total(relevance)
 
 
 def linear_separate(
@@ -84,8 +85,8 @@ def product(
     """
     shares = safe_divide(relevance, products)
     return (
-        left * (shares @ right.transpose(-2, -1)) / 2,
-        right * (left.transpose(-2, -1) @ shares) / 2,
+        (shares @ right.transpose(-2, -1)).mul_(left).div_(2),
+        (left.transpose(-2, -1) @ shares).mul_(right).div_(2),
     )
 
 
@@ -105,7 +106,7 @@ def residual(
     both, everything = left_sum.abs() + right_sum.abs(), total(relevance)
     left_factor = safe_divide(safe_divide(left_sum.abs(), both) * everything, left_sum)
     right_factor = safe_divide(safe_divide(right_sum.abs(), both) * everything, right_sum)
-    return left_part * left_factor[:, None, None], right_part * right_factor[:, None, None]
+    return left_part.mul_(left_factor[:, None, None]), right_part.mul_(right_factor[:, None, None])
 
 
 def bounded_convolution(
