@@ -98,7 +98,7 @@ def mean_after_upsampling(maps: torch.Tensor, size: tuple[int, int]) -> torch.Te
     """Mean over space [B, K] of maps [B, K, h, w] upsampled to ``size``, without upsampling them."""
     rows = upsampling_weights(maps.shape[2], size[0]).to(maps.device, maps.dtype)
     columns = upsampling_weights(maps.shape[3], size[1]).to(maps.device, maps.dtype)
-    return torch.einsum("bkhw,h,w->bk", maps, rows, columns)
+    return (maps * (rows[:, None] * columns)).sum((2, 3))
 
 
 def denoised(maps: torch.Tensor, theta: float, scope: str) -> torch.Tensor:
@@ -124,4 +124,6 @@ def keep_masks(group_maps: torch.Tensor, cleaned: torch.Tensor) -> tuple[torch.T
     Before the cleaning too, because rounding would otherwise decide which pixels are above the percentile.
     """
     useful = ~(is_flat(group_maps) | is_flat(cleaned))
-    return torch.where(useful[:, :, None, None], unit_range(cleaned), 0.0), useful
+    masks = unit_range(cleaned)
+    masks[~useful] = 0
+    return masks, useful

@@ -93,14 +93,14 @@ class GroupCam(Method):
             groups = above_percentile(groups, _PERCENTILE)
         count = groups.shape[1]
         shown = ~is_flat(groups)
-        # The blurred image alone is one more job of each image, "group" number ``count``.
+        # The blurred image alone is one more job of each image, "group" number ``count``, whose map is 0.
+        with_nothing = torch.cat([groups, torch.zeros_like(groups[:, :1])], 1)
         jobs_of = torch.cat([shown, torch.ones_like(shown[:, :1])], 1)
         image, group = jobs_of.nonzero(as_tuple=True)
 
         def compose(jobs: torch.Tensor) -> torch.Tensor:
             chosen, number = image[jobs], group[jobs]
-            masks = unit_range(upsampled(groups[chosen, number.clamp(max=count - 1)], size))
-            masks = masks.masked_fill((number == count)[:, None, None], 0)
+            masks = unit_range(upsampled(with_nothing[chosen, number], size))
             return shown_through(masks, images, blurred, chosen)
 
         scorer = Scorer.for_copies(self.classifier, count + 1)

@@ -129,7 +129,7 @@ class MsgCam(Method):
         # What a group without contrast says is exactly nothing; its masked image is the canvas.
         alphas = torch.where(useful, alphas.relu() if values["rectify_alpha"] else alphas, 0.0)
         combined = {"raw": group_maps, "denoised": cleaned, "normalised": masks}[values["combine"]]
-        maps = (alphas[:, :, None, None] * combined).sum(1).relu()
+        maps = torch.einsum("bg,bghw->bhw", alphas.to(combined.dtype), combined).relu()
         return maps, {
             "accepted_scales": accepted,
             "effective_groups": torch.full_like(accepted, masks.shape[1]),

@@ -21,7 +21,7 @@ def is_flat(maps: torch.Tensor, tolerance: float = FLAT) -> torch.Tensor:
 def unit_range(maps: torch.Tensor) -> torch.Tensor:
     """Each map of [..., h, w] stretched to [0, 1]; one whose values are all equal becomes zeros."""
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    return (maps - low) / torch.where(high > low, high - low, torch.ones_like(high))
+    return (maps - low).div_(torch.where(high > low, high - low, torch.ones_like(high)))
 
 
 def percentile(values: torch.Tensor, theta: float) -> torch.Tensor:
