@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from saliency_core.lazy import functional, torch
+from saliency_core.transformers.forward import projections_of
 
 
 class ClassTokenBlock(torch.nn.Module):
@@ -25,12 +26,10 @@ class ClassTokenBlock(torch.nn.Module):
         """Of the class token [B, 1, D], for normalised tokens [B, N, D]."""
         attention = self.block.attn
         batch, count, _ = normed.shape
-        weight, bias = attention.qkv.weight, attention.qkv.bias
-        width = len(weight) // 3  # the first third makes queries, the rest keys and values
-        query_bias, other_bias = (None, None) if bias is None else (bias[:width], bias[width:])
-        queries = functional.linear(normed[:, :1], weight[:width], query_bias)
+        query_layer, key_value_layer = projections_of(attention)
+        queries = functional.linear(normed[:, :1], query_layer.weight, query_layer.bias)
         queries = queries.reshape(batch, 1, attention.num_heads, -1).transpose(1, 2)
-        others = functional.linear(normed, weight[width:], other_bias)
+        others = functional.linear(normed, key_value_layer.weight, key_value_layer.bias)
         keys, values = (
             others.reshape(batch, count, 2, attention.num_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         )
