@@ -38,7 +38,7 @@ def measured(
     classifier = random_classifier(name, device)
     score_in_bulk(classifier)
     rates = measure_batch_sizes(classifier, precision)
-    remember_batch_size(classifier, precision, choose_batch_size(rates))
+    remember_batch_size(classifier, precision, choose_batch_size(rates, device))
     raw, setting = best_raw_rate(classifier, precision)
     scorer = Scorer(classifier, precision=precision)
     experiment = create_experiment("insertion_deletion", "thesis@1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,13 +27,28 @@ class _Run:
     changed: int  # pixels that have changed in the first of them
 
 
+# (image, start, end) of the curve that a picture is on, and how many pixels have changed.
+_Shown = tuple[tuple[int, int, int] | None, int]
+
+
+class _Buffer:
+    """A batch of pictures, and what each of them shows."""
+
+    pictures: torch.Tensor
+    shown: list[_Shown]
+
+    def __init__(self) -> None:
+        self.shown = []
+
+
 class RankedCopies:
     """The copies of ``sources`` [B, S, 3, H, W] along ``curves``: per image first the bare sources that begin or end
     a curve, each once, then the inner steps of every curve.
 
     ``order`` int64 [B, H·W] lists each image's pixels, the first to change first. After step i of a curve, i ·
     ``step_pixels`` pixels show its end source. ``fused``: a batch is composed by one compiled operation on a GPU, where
-    that can be compiled. ``planar``, on a processor only: pictures are contiguous, not channels last.
+    that can be compiled. ``planar``, on a processor only: pictures are contiguous, not channels last. ``buffers``: in
+    how many tensors in turn batches are composed; each stays as it is until as many more have been.
     """
 
     def __init__(
@@ -44,6 +60,7 @@ class RankedCopies:
         *,
         fused: bool = False,
         planar: bool = False,
+        buffers: int = 1,
     ) -> None:
         images, _, channels, self.height, self.width = sources.shape
         self.channels, self.step_pixels = channels, step_pixels
@@ -62,17 +79,15 @@ class RankedCopies:
         ]
         self.number = images * len(self._plan)
         self._fused = fused and sources.device.type == "cuda"
-        self._pictures: torch.Tensor | None = None
-        # Of every picture of the batch: (image, start, end) of the curve it is on, and how many pixels have changed.
-        self._shown: list[tuple[tuple[int, int, int] | None, int]] = []
+        self._buffers = deque(_Buffer() for _ in range(buffers))
 
     @property
     def per_image(self) -> int:
         return len(self._plan)
 
     def batch(self, first: int, size: int) -> torch.Tensor:
-        """Copies ``first`` … ``first + size`` as pictures [size, 3, H, W], valid until the next call; those past the
-        end are left as they were.
+        """Copies ``first`` … ``first + size`` as pictures [size, 3, H, W], valid until ``buffers`` more calls; those
+        past the end are left as they were.
         """
         pictures = self._fuse(first, size) if self._fused else None
         if pictures is None:
@@ -102,13 +117,15 @@ class RankedCopies:
         return ranks.scatter_(1, self.order, positions.expand_as(ranks))
 
     def _run_by_run(self, first: int, size: int) -> torch.Tensor:
-        if self._pictures is None or len(self._pictures) != size:
-            self._pictures = self.sources.new_zeros(size, *self.sources.shape[2:])
-            self._shown = [(None, 0)] * size
+        buffer = self._buffers[0]
+        self._buffers.rotate(-1)
+        if len(buffer.shown) != size:
+            buffer.pictures = self.sources.new_zeros(size, *self.sources.shape[2:])
+            buffer.shown = [(None, 0)] * size
         compose = self._walk if self.sources.device.type == "cpu" else self._select
         for run in self._runs(first, min(first + size, self.number)):
-            compose(run, self._pictures)
-        return self._pictures
+            compose(run, buffer)
+        return buffer.pictures
 
     def _runs(self, first: int, stop: int) -> Iterator[_Run]:
         begun = first
@@ -124,32 +141,33 @@ class RankedCopies:
                 yield _Run(begun - first, following - first, begun_image, *self._plan[begun_copy])
                 begun = following
 
-    def _walk(self, run: _Run, pictures: torch.Tensor) -> None:
-        """From copy to copy, whatever is cheaper: on from what the picture shows since the last batch, or from the
-        picture before it.
+    def _walk(self, run: _Run, buffer: _Buffer) -> None:
+        """From copy to copy, whatever is cheaper: on from what the picture shows since the buffer's last batch, or from
+        the picture before it.
         """
+        pictures = buffer.pictures
         curve, changed, pixel = (run.image, run.start, run.end), run.changed, 1 if self._planar else 0
         end, order = self.sources[run.image, run.end], self.order[run.image]
         for number in range(run.first, run.stop):
-            picture, begun = pictures[number], self._begun(number, curve, changed)
+            picture, begun = pictures[number], self._begun(buffer.shown[number], curve, changed)
             if begun is None:
                 source = pictures[number - 1] if number > run.first else self.sources[run.image, run.start]
                 begun = changed - self.step_pixels if number > run.first else 0
                 picture.copy_(source)
             moving = order[begun:changed]
             picture.index_copy_(pixel, moving, end.index_select(pixel, moving))
-            self._shown[number] = curve, changed
+            buffer.shown[number] = curve, changed
             changed += self.step_pixels
 
-    def _begun(self, number: int, curve: tuple[int, int, int], changed: int) -> int | None:
-        """How many pixels have changed in that picture of the batch, if it is cheapest to go on from there."""
-        shown, already = self._shown[number]
+    def _begun(self, shown: _Shown, curve: tuple[int, int, int], changed: int) -> int | None:
+        """How many pixels have changed in a picture that shows this, if it is cheapest to go on from there."""
+        shown_curve, already = shown
         worth_copying = COPY_SHARE * self.pixels + self.step_pixels
-        return already if shown == curve and 0 <= changed - already <= worth_copying else None
+        return already if shown_curve == curve and 0 <= changed - already <= worth_copying else None
 
-    def _select(self, run: _Run, pictures: torch.Tensor) -> None:
+    def _select(self, run: _Run, buffer: _Buffer) -> None:
         """All copies at once: two operations a run, whatever its length."""
-        pictures = pictures[run.first : run.stop]
+        pictures = buffer.pictures[run.first : run.stop]
         counts = torch.arange(len(pictures), dtype=torch.int32, device=pictures.device) * self.step_pixels
         moved = self._ranks[run.image] < (counts + run.changed)[:, None]
         start, end = self.sources[run.image, run.start], self.sources[run.image, run.end]

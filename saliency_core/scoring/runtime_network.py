@@ -11,6 +11,7 @@ import copy
 import io
 import logging
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary, ref
@@ -51,16 +52,24 @@ class RuntimeNetwork:
         self._pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="runtime")
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        return self.begin(images)()
+
+    def begin(self, images: torch.Tensor) -> Callable[[], torch.Tensor]:
+        """Puts the images behind those that were begun before and returns at once; what it returns waits for their
+        logits. Meanwhile the images must stay as they are.
+        """
         model = self._model()
         assert model is not None  # whoever scores has it
         if images.shape[2:] != (self._size, self._size) or is_hooked(model):
             # Torch's networks are fastest with channels last.
-            return model(images.contiguous(memory_format=torch.channels_last))
+            logits = model(images.contiguous(memory_format=torch.channels_last))
+            return lambda: logits
         # Parts of the batch side by side, one thread each and two parts a thread, instead of all threads at one part
         # after the other: they need not wait for each other at every layer, and a thread that is held up holds up
         # no other.
         parts = images.contiguous().split(-(-len(images) // (2 * self._at_once)))
-        return torch.cat(list(self._pool.map(self._run, parts)))
+        running = [self._pool.submit(self._run, part) for part in parts]
+        return lambda: torch.cat([part.result() for part in running])
 
     def _run(self, images: torch.Tensor) -> torch.Tensor:
         (logits,) = self._session.run(None, {"images": images.numpy()})

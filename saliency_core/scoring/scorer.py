@@ -118,7 +118,9 @@ class Scorer:
         network = self._network
         fused = isinstance(network, FastNetwork) and network.compiled
         planar = isinstance(network, RuntimeNetwork)
-        copies = RankedCopies(placed, order, curves, step_pixels, fused=fused, planar=planar)
+        copies = RankedCopies(
+            placed, order, curves, step_pixels, fused=fused, planar=planar, buffers=self._batches_begun
+        )
         images, each = len(sources), copies.per_image
         # On a GPU all batches have one size, as the network is compiled for each.
         on_cpu = self.classifier.device.type == "cpu"
@@ -171,8 +173,8 @@ class Scorer:
         number − 1.
 
         ``compose`` makes the pictures [N, 3, H, W] of job numbers int64 [N], both on the classifier's device
-        and in inference mode; N is the batch size. It is how masks are made when they are needed, so that
-        only a batch of them exists at a time: never channels × image size.
+        and in inference mode; N is the batch size. It must leave pictures that it has made as they are. It is how masks
+        are made when they are needed, so that only two batches of them exist at a time: never channels × image size.
 
         ``reduce(scores, jobs)`` makes what is kept of N jobs, [N, …], out of their scores on the device, so that
         the scores of a thousand classes need not be brought back to find the highest. At least one job then.
@@ -225,19 +227,27 @@ class Scorer:
         device = self.classifier.device
         collected: torch.Tensor | None = None
         pending: deque[torch.cuda.Event] = deque()
-        first = 0
-        while first < number:
-            size = min(self.batch_size, largest or self.batch_size)
+        # Batches that the network has begun: each one's size and what waits for its logits.
+        begun: deque[tuple[int, Callable[[], torch.Tensor]]] = deque()
+        done, first = 0, 0  # so many jobs have their scores; the next to be composed
+        while done < number:
             try:
-                scores = self._logits(pictures(first, size))
+                while first < number and len(begun) < self._batches_begun:
+                    size = min(self.batch_size, largest or self.batch_size)
+                    begun.append((size, self._begin(pictures(first, size))))
+                    first += size
+                size, logits = begun.popleft()
+                scores = logits()
             except RuntimeError as error:
                 self._halve_batch(error)
+                begun.clear()
+                first = done
                 continue
-            count = min(size, number - first)
+            count = min(size, number - done)
             if output == "probability":
                 scores = self.classifier.probabilities(scores)
             if targets is not None or reduce is not None:
-                jobs = _jobs(first, size, number, device)
+                jobs = _jobs(done, size, number, device)
             if targets is not None:
                 scores = scores.gather(1, targets[jobs][:, None])[:, 0]
             if reduce is not None:
@@ -245,14 +255,19 @@ class Scorer:
             if collected is None:
                 # All at once: small tensors that outlive a batch would break up the memory of the large ones.
                 collected = scores.new_empty((number, *scores.shape[1:]))
-            collected[first : first + count] = scores[:count]
-            first += count
+            collected[done : done + count] = scores[:count]
+            done += count
             self._report(count, pending)
         assert collected is not None  # there is at least one job
         return collected.cpu()
 
-    def _logits(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self._network(pictures.contiguous(memory_format=self._picture_format)).float()
+    def _begin(self, pictures: torch.Tensor) -> Callable[[], torch.Tensor]:
+        """What waits for the pictures' logits, which are computed meanwhile where the network can."""
+        network, arranged = self._network, pictures.contiguous(memory_format=self._picture_format)
+        if isinstance(network, RuntimeNetwork):
+            return network.begin(arranged)
+        logits = network(arranged).float()
+        return lambda: logits
 
     def _halve_batch(self, error: RuntimeError) -> None:
         """Goes on with half the batch where memory ran out; raises any other error, and where one picture is too
@@ -281,6 +296,13 @@ class Scorer:
         if isinstance(self._network, RuntimeNetwork):
             return torch.contiguous_format
         return picture_format(self._arithmetic, self.classifier.device)[1]
+
+    @cached_property
+    def _batches_begun(self) -> int:
+        """How many batches a network has at a time: ONNX Runtime one that it works on and one that its threads find
+        when they are through, while the next is composed.
+        """
+        return 2 if isinstance(self._network, RuntimeNetwork) else 1
 
     def _report(self, count: int, pending: deque[torch.cuda.Event]) -> None:
         if self.classifier.device.type == "cuda":

@@ -22,7 +22,9 @@ from saliency_core.scoring.scorer import Scorer
 
 def test_the_smallest_of_the_fastest_is_chosen() -> None:
     assert choose_batch_size({2: 190.0, 4: 205.0, 8: 206.0, 16: 150.0}) == 4
-    assert choose_batch_size({2: 50.0, 4: 60.0, 8: 62.0}) == 8
+    assert choose_batch_size({2: 50.0, 4: 60.0, 8: 62.0}) == 4
+    assert choose_batch_size({2: 50.0, 4: 60.0, 8: 64.0}) == 8
+    assert choose_batch_size({128: 60.0, 256: 62.0}, "cuda") == 256
     assert choose_batch_size({1: 3.0}) == 1
 
 

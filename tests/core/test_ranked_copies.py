@@ -65,6 +65,22 @@ def test_every_copy_is_as_defined(
         assert torch.equal(pictures[:count], expected[first : first + count])
 
 
+@pytest.mark.parametrize("batch", [2, 3])
+def test_a_batch_stays_as_it_is_while_the_other_buffers_are_filled(batch: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    sources = torch.randn(2, 3, 3, 4, 5, generator=generator)
+    order = torch.stack([torch.randperm(20, generator=generator) for _ in range(2)])
+    copies = RankedCopies(sources, order, [INSERTION, DELETION], 3, planar=True, buffers=2)
+    expected = literal(sources, order, [INSERTION, DELETION], 3)
+    before: torch.Tensor | None = None
+    for first in range(0, 30, batch):
+        pictures = copies.batch(first, batch)
+        assert torch.equal(pictures, expected[first : first + batch])
+        if before is not None:
+            assert torch.equal(before, expected[first - batch : first])
+        before = pictures
+
+
 def test_fused_copies_are_as_defined_compiled_or_not() -> None:
     generator = torch.Generator().manual_seed(0)
     sources = torch.randn(3, 3, 3, 4, 5, generator=generator).bfloat16()

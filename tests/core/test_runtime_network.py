@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -44,6 +46,59 @@ def test_a_score_does_not_depend_on_the_batch(tiny_classifier: Classifier, tiny_
     score_in_bulk(tiny_classifier)
     alone = torch.cat([scores(tiny_classifier, image[None], batch_size=1) for image in tiny_images])
     torch.testing.assert_close(scores(tiny_classifier, tiny_images, 6), alone, rtol=1e-5, atol=1e-5)
+
+
+def test_the_next_batch_is_composed_while_the_network_works(
+    tiny_classifier: Classifier, tiny_images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_in_bulk(tiny_classifier)
+    scorer = Scorer(tiny_classifier, 2)
+    expected = scorer.score_images(tiny_images)
+    second = threading.Event()
+    run = RuntimeNetwork._run
+
+    def once_the_second_is_composed(self: RuntimeNetwork, images: torch.Tensor) -> torch.Tensor:
+        assert second.wait(30)
+        return run(self, images)
+
+    def compose(jobs: torch.Tensor) -> torch.Tensor:
+        if jobs.tolist() == [2, 3]:
+            second.set()
+        return tiny_images[jobs]
+
+    monkeypatch.setattr(RuntimeNetwork, "_run", once_the_second_is_composed)
+    assert torch.equal(scorer.score_composed(6, compose), expected)
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3, 6])
+def test_where_memory_runs_out_the_batch_is_halved_and_no_score_is_lost(
+    failing: int, tiny_classifier: Classifier, tiny_images: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_in_bulk(tiny_classifier)
+    images = torch.cat([tiny_images, tiny_images.flip(0)])
+    expected = Scorer(tiny_classifier, 4).score_images(images)
+    heard: list[int] = []
+    scorer = Scorer(tiny_classifier, 4, on_batch=heard.append)
+    begun = 0
+    begin = RuntimeNetwork.begin
+
+    def sometimes(self: RuntimeNetwork, pictures: torch.Tensor) -> Callable[[], torch.Tensor]:
+        nonlocal begun
+        begun += 1
+        logits, fails = begin(self, pictures), begun == failing
+
+        def result() -> torch.Tensor:
+            if fails:
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+            return logits()
+
+        return result
+
+    monkeypatch.setattr(RuntimeNetwork, "begin", sometimes)
+    scores = scorer.score_images(images)
+    torch.testing.assert_close(scores, expected, rtol=1e-5, atol=1e-6)
+    assert sum(heard) == 12
+    assert len(scorer.batch_halvings) == (failing <= 3)
 
 
 @pytest.mark.parametrize(("forwards", "prepared"), [(4999, False), (5000, True)])
