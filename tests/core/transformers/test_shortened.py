@@ -102,3 +102,12 @@ def test_changed_weights_count_at_once() -> None:
     after = scorer.score_images(images, output="logit")
     assert (after - before).abs().max() > 0.1
     torch.testing.assert_close(after, expected, atol=1e-5, rtol=0)
+
+
+def test_a_compiler_follows_it_as_a_whole() -> None:
+    """Without its code generator, which takes long: the tracing, and that nothing breaks it up."""
+    model, images = tiny_transformer(), photographs(2)
+    shortened = without_unread_tokens(model)
+    compiled = torch.compile(shortened, fullgraph=True, dynamic=False, backend="aot_eager")
+    with torch.inference_mode():
+        torch.testing.assert_close(compiled(images), model(images), atol=1e-5, rtol=0)
